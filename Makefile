@@ -1,0 +1,52 @@
+# The front door. `make help` lists what there is.
+BUILD ?= build
+CMAKE_ARGS ?=
+export ROOT := $(CURDIR)
+
+.PHONY: all setup setup-build demo test bench fuzz check size conformance help clean sanitize
+all: setup-build $(BUILD)/build.ninja ## build the command line: build/ferry
+	@ninja -C $(BUILD) --quiet ferry
+
+$(BUILD)/build.ninja: CMakeLists.txt
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
+
+setup: ## install what building and testing need (Debian packages, Python peers)
+	@tools/setup
+setup-build:
+	@tools/setup build
+
+demo: all ## the main job on the virtual chip: a card with a build folder into a blank ESP32
+	@tools/demo
+
+test: setup ## build everything and run all tests
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
+	@ninja -C $(BUILD) --quiet
+	@ctest --test-dir $(BUILD) --output-on-failure -j2 $(CTEST_ARGS)
+
+sanitize: setup ## the C tests once more with ASan and UBSan
+	@cmake -S . -B $(BUILD)-san -G Ninja -DFERRY_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" >/dev/null
+	@ninja -C $(BUILD)-san --quiet
+	@ctest --test-dir $(BUILD)-san --output-on-failure -j2 -E '^e2e/' $(CTEST_ARGS)
+
+bench: setup ## print the figures and write build/bench/results.json
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
+	@ninja -C $(BUILD) --quiet
+	@tools/bench $(BENCH_ARGS)
+
+fuzz: setup ## run every fuzzer for FUZZ_SECONDS (default 600) each
+	@tools/fuzz $${FUZZ_SECONDS:-600}
+
+check: ## layers, format, library purity, function lengths, docs
+	@tools/check
+
+size: setup ## code and RAM of the device part, against docs/size.txt
+	@tools/size
+
+conformance: all ## the end-to-end cases against TARGET=socket://host:port (a real ROM, a board)
+	@tests/e2e/conformance.sh $(TARGET)
+
+clean: ## remove the build folders
+	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -1,0 +1,1 @@
+typedef int ferry_test_support_is_not_empty;
