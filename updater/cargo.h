@@ -1,0 +1,92 @@
+// Cargo: what goes where. Recognised from what lies in a folder (a card), checked against the target that is there.
+//
+// Two steps. ferry_cargo_scan() looks at a folder and lists what could be flashed, without knowing the target.
+// ferry_cargo_plan() takes one of them and the target that was found, chooses the build for that chip, places what has
+// no address, opens the files, checks everything that can be checked, and leaves regions ready for the flasher. Nothing
+// is erased before a plan exists.
+#ifndef FERRY_UPDATER_CARGO_H
+#define FERRY_UPDATER_CARGO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ferry/engine/flasher.h"
+#include "ferry/io/digest.h"
+#include "ferry/io/source.h"
+#include "updater/fault.h"
+
+#define FERRY_CARGO_PATH 512
+#define FERRY_CARGO_NAME 64
+#define FERRY_CARGO_MAX_REGIONS FERRY_FLASHER_MAX_REGIONS
+
+enum ferry_cargo_kind {
+    FERRY_CARGO_IDF_BUILD = 1, // flasher_args.json
+    FERRY_CARGO_WEB_MANIFEST,  // ESP Web Tools manifest.json (may hold builds for several chips)
+    FERRY_CARGO_ARDUINO,       // *.ino.bin with .bootloader.bin and .partitions.bin
+    FERRY_CARGO_MERGED,        // one image from flash address 0 (or the bootloader's) on
+    FERRY_CARGO_APP,           // a single app image; the target's own partition table says where
+    FERRY_CARGO_ADDRESSED,     // files named with their address, and explicit ADDRESS FILE pairs
+};
+
+// One thing that could be flashed.
+struct ferry_cargo {
+    enum ferry_cargo_kind kind;
+    char path[FERRY_CARGO_PATH];     // the file or folder, as given or found
+    char name[FERRY_CARGO_NAME];     // for people: project name, manifest name, or file name
+    char version[FERRY_CARGO_NAME];  // "" = unknown
+    uint16_t chips[16];              // enum ferry_chip_id: chips it can serve
+    uint8_t chip_count;              // 0 = unknown until planned
+    uint32_t total_size;             // bytes of all files (of the largest build), for display
+};
+
+struct ferry_cargo_list {
+    struct ferry_cargo items[64];
+    size_t count;
+    size_t more;                     // found, but over the limit of the list
+    // Files that look like firmware and cannot be used, with the reason (nothing is refused silently).
+    struct ferry_fault refused[32];
+    size_t refused_count, refused_more;
+};
+
+struct ferry_cargo_options {
+    bool force;              // go on where a person may know better (wrong chip, encryption, secure boot, revision)
+    uint32_t flash_size;     // 0 = the target's
+    // Patches of the bootloader header; NULL = keep. Names as in esptool: "dio", "40m", "4MB", "detect".
+    const char *flash_mode, *flash_freq, *flash_size_name;
+    // Reads from the target's flash, for the partition table of a single app image. NULL: cannot.
+    int (*read_target)(void *ctx, uint32_t address, uint8_t *buf, size_t len);
+    void *read_ctx;
+    const struct ferry_digest *digest; // SHA-256 and MD5; must be given
+};
+
+// A cargo made ready for one target.
+struct ferry_plan {
+    struct ferry_cargo cargo;
+    const struct ferry_chip *chip;
+    struct ferry_region regions[FERRY_CARGO_MAX_REGIONS]; // ascending, no overlaps, on sectors
+    struct ferry_source sources[FERRY_CARGO_MAX_REGIONS]; // open files (with patches laid over)
+    char names[FERRY_CARGO_MAX_REGIONS][FERRY_CARGO_NAME];// "bootloader", "partition table", "app (ota_0)", ...
+    uint8_t count;
+    char project[FERRY_CARGO_NAME], version[FERRY_CARGO_NAME], idf[FERRY_CARGO_NAME]; // of the app, "" = unknown
+    uint8_t sha256[32];      // over all regions: address and size as u32 LE, then the bytes, in order
+    char warnings[8][160];   // worth telling, not fatal
+    uint8_t warning_count;
+    void *files;             // private: open files
+};
+
+// Recognises what lies in `path` (a folder, looked into two levels deep, or one file). 0 (list may be empty, with
+// refused files), or FERRY_ERR_STORAGE_* with *fault filled. Hostile input is expected: every JSON file is bounded in
+// size, depth and entries; paths never leave the folder.
+int ferry_cargo_scan(const char *path, struct ferry_cargo_list *list, struct ferry_fault *fault);
+
+// Explicit pairs, as `ferry flash 0x1000 boot.bin 0x10000 app.bin`.
+int ferry_cargo_from_pairs(const uint32_t *addresses, const char *const *paths, size_t count, struct ferry_cargo *out,
+                           struct ferry_plan *plan_seed, struct ferry_fault *fault);
+
+// Makes a plan; 0 or negative with *fault filled (what, file and offset, hint). On failure nothing stays open.
+int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target *target,
+                     const struct ferry_cargo_options *options, struct ferry_plan *plan, struct ferry_fault *fault);
+void ferry_plan_close(struct ferry_plan *plan);
+
+#endif
