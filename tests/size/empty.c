@@ -1,0 +1,5 @@
+// What a program costs that does nothing: taken off the others.
+int main(void)
+{
+    return 0;
+}
