@@ -29,10 +29,19 @@ enum ferry_cargo_kind {
     FERRY_CARGO_ADDRESSED,     // files named with their address, and explicit ADDRESS FILE pairs
 };
 
+// An explicit address and file, as in `ferry flash 0x1000 boot.bin 0x10000 app.bin`.
+struct ferry_cargo_pair {
+    uint32_t address;
+    const char *path; // as given; not bound to any folder
+};
+
 // One thing that could be flashed.
 struct ferry_cargo {
     enum ferry_cargo_kind kind;
-    char path[FERRY_CARGO_PATH];     // the file or folder, as given or found
+    char path[FERRY_CARGO_PATH];     // the file that describes or is it; the folder of files named with addresses
+    char root[FERRY_CARGO_PATH];     // the folder that no path in it may leave (what was scanned); "" with pairs
+    const struct ferry_cargo_pair *pairs; // the caller's, as long as the cargo is in use; NULL = none
+    size_t pair_count;
     char name[FERRY_CARGO_NAME];     // for people: project name, manifest name, or file name
     char version[FERRY_CARGO_NAME];  // "" = unknown
     uint16_t chips[16];              // enum ferry_chip_id: chips it can serve
@@ -80,9 +89,10 @@ struct ferry_plan {
 // size, depth and entries; paths never leave the folder.
 int ferry_cargo_scan(const char *path, struct ferry_cargo_list *list, struct ferry_fault *fault);
 
-// Explicit pairs, as `ferry flash 0x1000 boot.bin 0x10000 app.bin`.
-int ferry_cargo_from_pairs(const uint32_t *addresses, const char *const *paths, size_t count, struct ferry_cargo *out,
-                           struct ferry_plan *plan_seed, struct ferry_fault *fault);
+// Explicit pairs. Opens nothing; the pairs stay the caller's, as long as *out is in use. 0, or FERRY_ERR_ARG (none, or
+// more than FERRY_CARGO_MAX_REGIONS).
+int ferry_cargo_from_pairs(const struct ferry_cargo_pair *pairs, size_t count, struct ferry_cargo *out,
+                           struct ferry_fault *fault);
 
 // Makes a plan; 0 or negative with *fault filled (what, file and offset, hint). On failure nothing stays open.
 int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target *target,
