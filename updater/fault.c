@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ferry/base/status.h"
+#include "ferry/engine/engine.h"
 
 int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, const char *format, ...)
 {
@@ -30,4 +31,19 @@ void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...)
     va_start(args, format);
     vsnprintf(fault->hint, sizeof fault->hint, format, args);
     va_end(args);
+}
+
+int ferry_fault_engine(struct ferry_fault *fault, const struct ferry_error *error)
+{
+    const char *step = error->step ? error->step : "", *detail = error->detail ? error->detail : "";
+    char where[40] = "";
+    if (error->address != UINT32_MAX)
+        snprintf(where, sizeof where, "flash address 0x%lx", (unsigned long)error->address);
+    ferry_fault_set(fault, error->status, where, "%s%s%s%s%s", step, step[0] ? ": " : "",
+                    ferry_status_text(error->status), detail[0] ? ": " : "", detail);
+    if (error->hint && error->hint[0])
+        ferry_fault_hint(fault, "%s", error->hint);
+    if (fault)
+        fault->peer_code = error->peer_code;
+    return error->status;
 }

@@ -4,12 +4,14 @@
 
 #include <stdint.h>
 
+struct ferry_error; // ferry/engine/engine.h
+
 struct ferry_fault {
-    int status;         // enum ferry_status, 0 = none
-    char what[240];     // one sentence, with the facts of this case ("app.bin is for ESP32-S3 (id 9); ...")
-    char where[200];    // file, with offset or line and column where that helps; "" = nowhere in particular
-    char hint[240];     // what to try; "" = the status's own hint
-    int peer_code;      // the target's own error byte, -1 = none
+    int status;      // enum ferry_status, 0 = none
+    char what[240];  // one sentence, with the facts of this case ("app.bin is for ESP32-S3 (id 9); ...")
+    char where[200]; // file, with offset or line and column where that helps; "" = nowhere in particular
+    char hint[240];  // what to try; "" = the status's own hint
+    int peer_code;   // the target's own error byte, -1 = none
 };
 
 // Fills *fault (NULL allowed) and returns status. printf-like; what is cut off when too long, never overrun.
@@ -17,5 +19,7 @@ struct ferry_fault {
 int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The same from an engine's error: its cause, step, flash address, hint and peer code. Returns the status.
+int ferry_fault_engine(struct ferry_fault *fault, const struct ferry_error *error);
 
 #endif
