@@ -1,12 +1,11 @@
 #include "updater/job.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
+#include "updater/job_parts.h"
 
 static const char *const state_names[] = {
     [FERRY_JOB_CONNECTING] = "connecting",
@@ -26,7 +25,7 @@ const char *ferry_job_state_name(enum ferry_job_state state)
 
 // ---- events ----
 
-static void push_event(struct ferry_job *self, enum ferry_event_kind kind, const char *text, const uint32_t *a)
+void ferry_job_push(struct ferry_job *self, enum ferry_event_kind kind, const char *text, const uint32_t *a)
 {
     if (self->event_count == FERRY_JOB_EVENTS) {
         self->event_at = (uint8_t)((self->event_at + 1) % FERRY_JOB_EVENTS);
@@ -50,11 +49,11 @@ bool ferry_job_event(struct ferry_job *self, struct ferry_job_event *out)
     return true;
 }
 
-static void warn_fault(struct ferry_job *self, const struct ferry_fault *fault)
+void ferry_job_warn(struct ferry_job *self, const struct ferry_fault *fault)
 {
     char text[FERRY_JOB_TEXT];
     snprintf(text, sizeof text, "%.150s%s%.80s", fault->what, fault->where[0] ? ": " : "", fault->where);
-    push_event(self, FERRY_EVENT_WARNING, text, NULL);
+    ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
 }
 
 // What the target has proved goes into the journal at once.
@@ -65,7 +64,7 @@ static void journal_segment(struct ferry_job *self, const uint32_t *a)
         struct ferry_fault fault;
         ferry_fault_set(&fault, FERRY_ERR_STORAGE_WRITE, self->journal.path,
                         "the journal cannot be written any more; an interrupted job will check everything again");
-        warn_fault(self, &fault);
+        ferry_job_warn(self, &fault);
     }
 }
 
@@ -80,7 +79,7 @@ static void take_events(struct ferry_job *self)
         }
         if (event.kind == FERRY_EVENT_REGION && self->state == FERRY_JOB_WRITING)
             self->proved_regions++;
-        push_event(self, event.kind, event.text, event.a);
+        ferry_job_push(self, event.kind, event.text, event.a);
     }
 }
 
@@ -143,18 +142,18 @@ static void write_log(struct ferry_job *self)
     };
     struct ferry_fault fault;
     if (ferry_log_append(self->cfg.log, &entry, &fault) != FERRY_OK)
-        warn_fault(self, &fault);
+        ferry_job_warn(self, &fault);
     if (self->cfg.log->repaired)
-        push_event(self, FERRY_EVENT_NOTE, "the log ended in half a line; it was cut off", NULL);
+        ferry_job_push(self, FERRY_EVENT_NOTE, "the log ended in half a line; it was cut off", NULL);
     if (self->cfg.log->moved[0]) {
         char text[FERRY_JOB_TEXT];
         snprintf(text, sizeof text, "the log had other columns; it was moved to %.180s", self->cfg.log->moved);
-        push_event(self, FERRY_EVENT_WARNING, text, NULL);
+        ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
         self->cfg.log->moved[0] = 0;
     }
 }
 
-static void end(struct ferry_job *self, uint32_t now_ms)
+void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
 {
     if (self->ended)
         return;
@@ -186,7 +185,8 @@ static void take_engine_error(struct ferry_job *self)
 
 // ---- operations ----
 
-static bool begin(struct ferry_job *self, enum ferry_job_state state, const struct ferry_rom_job *op, uint32_t now_ms)
+bool ferry_job_begin(struct ferry_job *self, enum ferry_job_state state, const struct ferry_rom_job *op,
+                     uint32_t now_ms)
 {
     int status = self->route.start(self->route.engine, op, now_ms);
     self->state = state;
@@ -195,17 +195,17 @@ static bool begin(struct ferry_job *self, enum ferry_job_state state, const stru
     if (self->fault.status == FERRY_OK)
         ferry_fault_set(&self->fault, status, "", "the operation \"%s\" cannot be started: %s",
                         ferry_job_state_name(state), ferry_status_text(status));
-    end(self, now_ms);
+    ferry_job_end(self, now_ms);
     return false;
 }
 
-static void leave(struct ferry_job *self, uint32_t now_ms)
+void ferry_job_leave(struct ferry_job *self, uint32_t now_ms)
 {
     struct ferry_rom_job op = {.op = FERRY_ROM_LEAVE, .after = self->cfg.after};
-    begin(self, FERRY_JOB_LEAVING, &op, now_ms);
+    ferry_job_begin(self, FERRY_JOB_LEAVING, &op, now_ms);
 }
 
-static void write_or_verify(struct ferry_job *self, uint32_t now_ms)
+void ferry_job_write(struct ferry_job *self, uint32_t now_ms)
 {
     const struct ferry_plan *plan = ferry_job_plan(self);
     struct ferry_rom_job op = {
@@ -217,227 +217,14 @@ static void write_or_verify(struct ferry_job *self, uint32_t now_ms)
         .proved = self->result.resumed ? self->proved : NULL,
     };
     self->result.written = self->result.written || !self->cfg.verify_only;
-    begin(self, FERRY_JOB_WRITING, &op, now_ms);
+    ferry_job_begin(self, FERRY_JOB_WRITING, &op, now_ms);
 }
 
-static void erase_all(struct ferry_job *self, uint32_t now_ms)
+void ferry_job_erase_all(struct ferry_job *self, uint32_t now_ms)
 {
     struct ferry_rom_job op = {.op = FERRY_ROM_ERASE_CHIP};
     self->result.written = true;
-    begin(self, FERRY_JOB_ERASING, &op, now_ms);
-}
-
-// ---- reading what the plan wants to see of the target's flash ----
-
-static const uint8_t *have_read(const struct ferry_job *self, uint32_t address, size_t len)
-{
-    for (int i = 0; i < self->read_count - (self->read_open ? 1 : 0); i++) {
-        const struct ferry_store_read *r = &self->reads[i];
-        if (address >= r->address && address - r->address <= r->len && len <= r->len - (address - r->address))
-            return r->bytes + (address - r->address);
-    }
-    return NULL;
-}
-
-static int want_read(struct ferry_job *self, uint32_t address, size_t len)
-{
-    if (self->read_open)
-        return FERRY_ERR_STATE; // one at a time; the plan is made again after it
-    if (self->read_count == FERRY_JOB_READS || len == 0 || len > FERRY_JOB_READ_MAX)
-        return FERRY_ERR_ARG;
-    struct ferry_store_read *r = &self->reads[self->read_count];
-    *r = (struct ferry_store_read){.address = address, .len = (uint32_t)len, .bytes = malloc(len)};
-    if (!r->bytes)
-        return FERRY_ERR_NO_MEMORY;
-    self->read_count++;
-    self->read_open = true;
-    self->read_got = 0;
-    return FERRY_ERR_STATE;
-}
-
-static int read_target(void *ctx, uint32_t address, uint8_t *buf, size_t len)
-{
-    struct ferry_job *self = ctx;
-    const struct ferry_target *target = ferry_job_target(self);
-    const uint8_t *bytes = have_read(self, address, len);
-    if (bytes) {
-        memcpy(buf, bytes, len);
-        return FERRY_OK;
-    }
-    if (self->cfg.cargo.read_target)
-        return self->cfg.cargo.read_target(self->cfg.cargo.read_ctx, address, buf, len);
-    if (target->secure_download)
-        return FERRY_ERR_SECURE_DOWNLOAD;
-    if (target->chip && !self->cfg.route && !ferry_chip_can(target->chip, FERRY_CAP_READ_FLASH_SLOW))
-        return FERRY_ERR_UNSUPPORTED;
-    return want_read(self, address, len);
-}
-
-static void start_read(struct ferry_job *self, uint32_t now_ms)
-{
-    const struct ferry_store_read *r = &self->reads[self->read_count - 1];
-    self->read_region = (struct ferry_region){.address = r->address, .size = r->len};
-    struct ferry_rom_job op = {.op = FERRY_ROM_READ, .regions = &self->read_region, .region_count = 1};
-    begin(self, FERRY_JOB_READING, &op, now_ms);
-}
-
-// The pump hands over what the engine has read; offsets count from the start of the region.
-static int take_output(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
-{
-    struct ferry_job *self = ctx;
-    if (!self->read_open)
-        return FERRY_OK;
-    struct ferry_store_read *r = &self->reads[self->read_count - 1];
-    if (offset > r->len || len > r->len - offset)
-        return FERRY_ERR_PROTOCOL;
-    memcpy(r->bytes + offset, bytes, len);
-    self->read_got += (uint32_t)len;
-    return FERRY_OK;
-}
-
-static void read_done(struct ferry_job *self, uint32_t now_ms)
-{
-    struct ferry_store_read *r = &self->reads[self->read_count - 1];
-    if (self->read_got != r->len) {
-        ferry_fault_set(&self->fault, FERRY_ERR_PROTOCOL, "", "the target gave %lu of %lu bytes of its flash at 0x%lx",
-                        (unsigned long)self->read_got, (unsigned long)r->len, (unsigned long)r->address);
-        end(self, now_ms);
-        return;
-    }
-    self->read_open = false;
-    self->state = FERRY_JOB_PLANNING;
-}
-
-// ---- planning ----
-
-static void plan_refused(struct ferry_job *self, int status, uint32_t now_ms)
-{
-    if (self->fault.status >= 0)
-        ferry_fault_set(&self->fault, status, "", "%s", ferry_status_text(status));
-    leave(self, now_ms);
-}
-
-static int choose(struct ferry_job *self)
-{
-    if (self->has_chosen)
-        return FERRY_OK;
-    int status = self->cfg.choose(self->cfg.choose_ctx, ferry_job_target(self), &self->chosen, &self->fault);
-    self->has_chosen = status >= 0;
-    return status;
-}
-
-static struct ferry_store_key store_key(const struct ferry_job *self)
-{
-    return (struct ferry_store_key){
-        .cargo = &self->chosen, .target = ferry_job_target(self), .reads = self->reads, .read_count = self->read_count};
-}
-
-// A plan of our own. OK with self->store set, or with read_open set: bytes of the target are wanted first.
-static int make_plan(struct ferry_job *self, uint32_t now_ms)
-{
-    struct ferry_plan *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return ferry_fault_set(&self->fault, FERRY_ERR_NO_MEMORY, "", "no memory for the plan");
-    struct ferry_cargo_options options = self->cfg.cargo;
-    options.read_target = read_target;
-    options.read_ctx = self;
-    int status = ferry_cargo_plan(&self->chosen, ferry_job_target(self), &options, plan, &self->fault);
-    if (status < 0 || self->read_open) {
-        if (status >= 0)
-            ferry_plan_close(plan);
-        free(plan);
-        if (self->read_open)
-            memset(&self->fault, 0, sizeof self->fault);
-        return self->read_open ? FERRY_OK : status;
-    }
-    struct ferry_store_key key = store_key(self);
-    self->store = ferry_store_open(self->pool, plan, &key, now_ms);
-    return self->store ? FERRY_OK : ferry_fault_set(&self->fault, FERRY_ERR_NO_MEMORY, "", "no memory for the store");
-}
-
-static int find_or_make_plan(struct ferry_job *self, uint32_t now_ms)
-{
-    struct ferry_store_key key = store_key(self);
-    struct ferry_store_read missing = {0};
-    self->store = ferry_store_find(self->pool, &key, now_ms, &missing);
-    if (self->store)
-        return FERRY_OK;
-    if (missing.len && !have_read(self, missing.address, missing.len) && !self->cfg.cargo.read_target) {
-        uint8_t nothing;
-        if (read_target(self, missing.address, &nothing, missing.len) == FERRY_ERR_STATE && self->read_open)
-            return FERRY_OK;
-    }
-    return make_plan(self, now_ms);
-}
-
-static int64_t utc(const struct ferry_job *self)
-{
-    if (self->cfg.log && self->cfg.log->utc)
-        return self->cfg.log->utc(self->cfg.log->utc_ctx);
-    return (int64_t)time(NULL);
-}
-
-static void note_journal(struct ferry_job *self)
-{
-    char text[FERRY_JOB_TEXT];
-    if (self->journal.found == FERRY_JOURNAL_DAMAGED)
-        push_event(self, FERRY_EVENT_WARNING, "the journal of an interrupted job is damaged and was ignored", NULL);
-    if (self->journal.found != FERRY_JOURNAL_RESUMED && self->journal.found != FERRY_JOURNAL_TORN)
-        return;
-    self->result.resumed = self->journal.proved_bytes;
-    snprintf(text, sizeof text, "an earlier job was interrupted: %lu of %lu bytes were proved; going on from there",
-             (unsigned long)self->journal.proved_bytes, (unsigned long)self->result.bytes_total);
-    push_event(self, FERRY_EVENT_NOTE, text, NULL);
-}
-
-static void open_journal(struct ferry_job *self)
-{
-    const struct ferry_plan *plan = ferry_job_plan(self);
-    const struct ferry_target *target = ferry_job_target(self);
-    if (!self->cfg.journal_dir || self->cfg.verify_only || self->cfg.erase_all || !target->mac_known)
-        return; // a chip erase starts from nothing each time
-    struct ferry_journal_key key = {.regions = plan->regions, .region_count = plan->count};
-    memcpy(key.mac, target->mac, sizeof key.mac);
-    memcpy(key.sha256, plan->sha256, sizeof key.sha256);
-    struct ferry_fault fault;
-    if (ferry_journal_open(&self->journal, self->cfg.journal_dir, &key, utc(self), self->proved, sizeof self->proved,
-                           &fault) != FERRY_OK)
-        warn_fault(self, &fault);
-    note_journal(self);
-}
-
-static void use_plan(struct ferry_job *self, uint32_t now_ms)
-{
-    const struct ferry_plan *plan = ferry_job_plan(self);
-    for (uint8_t i = 0; i < plan->warning_count; i++)
-        push_event(self, FERRY_EVENT_WARNING, plan->warnings[i], NULL);
-    for (uint8_t i = 0; i < plan->count; i++)
-        self->result.bytes_total += plan->regions[i].size;
-    self->supply = ferry_store_supply(self->store);
-    self->pump.supply = &self->supply;
-    if (self->cfg.dry_run) {
-        leave(self, now_ms);
-        return;
-    }
-    open_journal(self);
-    if (self->cfg.erase_all && !self->cfg.verify_only)
-        erase_all(self, now_ms);
-    else
-        write_or_verify(self, now_ms);
-}
-
-static void make_ready(struct ferry_job *self, uint32_t now_ms)
-{
-    memset(&self->fault, 0, sizeof self->fault);
-    int status = choose(self);
-    if (status >= 0)
-        status = find_or_make_plan(self, now_ms);
-    if (status < 0)
-        plan_refused(self, status, now_ms);
-    else if (self->read_open)
-        start_read(self, now_ms);
-    else
-        use_plan(self, now_ms);
+    ferry_job_begin(self, FERRY_JOB_ERASING, &op, now_ms);
 }
 
 // ---- stepping ----
@@ -449,17 +236,17 @@ static void operation_done(struct ferry_job *self, uint32_t now_ms)
         self->state = FERRY_JOB_PLANNING;
         break;
     case FERRY_JOB_READING:
-        read_done(self, now_ms);
+        ferry_job_read_done(self, now_ms);
         break;
     case FERRY_JOB_ERASING:
-        write_or_verify(self, now_ms);
+        ferry_job_write(self, now_ms);
         break;
     case FERRY_JOB_WRITING:
         self->result.verified = self->proved_regions >= ferry_job_plan(self)->count;
-        leave(self, now_ms);
+        ferry_job_leave(self, now_ms);
         break;
     default:
-        end(self, now_ms);
+        ferry_job_end(self, now_ms);
     }
 }
 
@@ -468,14 +255,14 @@ static void first_step(struct ferry_job *self, uint32_t now_ms)
     struct ferry_rom_job op = {.op = FERRY_ROM_CONNECT};
     self->started = true;
     self->started_ms = now_ms;
-    begin(self, FERRY_JOB_CONNECTING, &op, now_ms);
+    ferry_job_begin(self, FERRY_JOB_CONNECTING, &op, now_ms);
 }
 
 // One operation's turn; true when the next one may go on at once.
 static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
 {
     if (self->state == FERRY_JOB_PLANNING) {
-        make_ready(self, now_ms);
+        ferry_job_make_ready(self, now_ms);
         return true;
     }
     uint32_t wants = ferry_pump_step(&self->pump, now_ms, wait_ms);
@@ -483,7 +270,7 @@ static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
     take_progress(self);
     if (wants & FERRY_WANT_FAILED) {
         take_engine_error(self);
-        end(self, now_ms);
+        ferry_job_end(self, now_ms);
     } else if (wants & FERRY_WANT_DONE) {
         operation_done(self, now_ms);
         return true;
@@ -534,7 +321,7 @@ void ferry_job_cancel(struct ferry_job *self, uint32_t now_ms)
     if (self->result.written && !self->result.verified)
         ferry_fault_hint(&self->fault, "the target's firmware is incomplete: start again; what was proved is not "
                                        "written again");
-    end(self, now_ms);
+    ferry_job_end(self, now_ms);
 }
 
 // ---- making and closing ----
@@ -581,9 +368,13 @@ int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg)
                                      .stream = cfg->stream,
                                      .lines = cfg->lines,
                                      .trace = cfg->trace,
-                                     .output = take_output,
+                                     .output = ferry_job_take_output,
                                      .output_ctx = self};
-    return self->pool ? FERRY_OK : FERRY_ERR_NO_MEMORY;
+    if (!self->pool)
+        return FERRY_ERR_NO_MEMORY;
+    self->supply = ferry_store_pool_supply(self->pool);
+    self->pump.supply = &self->supply;
+    return FERRY_OK;
 }
 
 void ferry_job_close(struct ferry_job *self)

@@ -10,24 +10,11 @@
 
 #include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
+#include "ferry/codec/crc32.h"
 
 #define SECTOR 4096u
 #define SEGMENT_SECTORS (FERRY_SEGMENT_SIZE / SECTOR)
 #define RECORD_MARK 0xa5
-
-static const uint32_t crc_nibble[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-
-static uint32_t crc32(uint32_t crc, const uint8_t *bytes, size_t len)
-{
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc = crc >> 4 ^ crc_nibble[(crc ^ bytes[i]) & 15];
-        crc = crc >> 4 ^ crc_nibble[(crc ^ (uint32_t)(bytes[i] >> 4)) & 15];
-    }
-    return ~crc;
-}
 
 // ---- what is proved, by sectors ----
 
@@ -100,7 +87,7 @@ static void make_header(const struct ferry_journal_key *key, int64_t utc, uint8_
     memcpy(out + 12, key->sha256, 32);
     ferry_store32le(out + 44, total_size(key));
     ferry_store64le(out + 48, (uint64_t)utc);
-    ferry_store32le(out + 60, crc32(0, out, 60));
+    ferry_store32le(out + 60, ferry_crc32_le(0, out, 60));
 }
 
 static bool header_fits(const struct ferry_journal_key *key, const uint8_t *header)
@@ -117,12 +104,12 @@ static void make_record(const struct ferry_journal *self, uint8_t region, uint32
     ferry_store16le(out + 2, self->records);
     ferry_store32le(out + 4, offset);
     ferry_store32le(out + 8, len);
-    ferry_store32le(out + 12, crc32(self->header_crc, out, 12));
+    ferry_store32le(out + 12, ferry_crc32_le(self->header_crc, out, 12));
 }
 
 static bool record_crc_right(uint32_t header_crc, const uint8_t *record)
 {
-    return record[0] == RECORD_MARK && ferry_load32le(record + 12) == crc32(header_crc, record, 12);
+    return record[0] == RECORD_MARK && ferry_load32le(record + 12) == ferry_crc32_le(header_crc, record, 12);
 }
 
 static bool record_fits(const struct ferry_journal_key *key, const uint8_t *record, uint16_t number)

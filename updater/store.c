@@ -7,24 +7,9 @@
 #include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
+#include "updater/store_cache.h"
 
-#define DIGESTS_MAX 4096u
-
-// A raw block or a packed segment that is kept. In a list from the newest use to the oldest.
-struct item {
-    struct item *newer, *older;
-    struct item **slot;                   // where its owner looks for it
-    uint32_t segment_offset, segment_len; // packed: what it holds
-    uint32_t size;
-    uint8_t bytes[];
-};
-
-struct digest_row {
-    enum ferry_request_kind kind;
-    uint8_t region;
-    uint32_t offset, len;
-    uint8_t bytes[FERRY_SHA256_SIZE];
-};
+#define BEYOND FERRY_SEGMENT_SIZE // how far behind a region's end requests may reach
 
 struct target_facts {
     uint32_t words[5]; // words only: compared as bytes
@@ -46,80 +31,18 @@ struct ferry_store {
     struct seen_read reads[8];
     uint8_t read_count;
     bool sealed;
-    struct item **raw, **packed; // one slot per block, one per 64 KB segment, over all regions
-    uint64_t *prints;            // fingerprint per block
-    uint32_t raw_base[FERRY_CARGO_MAX_REGIONS], packed_base[FERRY_CARGO_MAX_REGIONS];
-    struct digest_row *digests;
-    size_t digest_count, digest_cap;
+    uint64_t *prints; // fingerprint per block, over all regions
+    uint32_t block_base[FERRY_CARGO_MAX_REGIONS];
 };
 
 struct ferry_store_pool {
     struct ferry_store_cfg cfg;
     struct ferry_store_stats stats;
     struct ferry_store *stores;
-    struct item *newest, *oldest;
+    struct ferry_store_cache cache;
 };
 
-// ---- kept items ----
-
-static void unlink_item(struct ferry_store_pool *pool, struct item *item)
-{
-    *(item->newer ? &item->newer->older : &pool->newest) = item->older;
-    *(item->older ? &item->older->newer : &pool->oldest) = item->newer;
-}
-
-static void link_newest(struct ferry_store_pool *pool, struct item *item)
-{
-    item->newer = NULL;
-    item->older = pool->newest;
-    *(pool->newest ? &pool->newest->newer : &pool->oldest) = item;
-    pool->newest = item;
-}
-
-static void touch(struct ferry_store_pool *pool, struct item *item)
-{
-    unlink_item(pool, item);
-    link_newest(pool, item);
-}
-
-static void drop(struct ferry_store_pool *pool, struct item *item)
-{
-    unlink_item(pool, item);
-    *item->slot = NULL;
-    pool->stats.memory -= sizeof *item + item->size;
-    free(item);
-}
-
-// Memory for one item, not yet in the list; what was used longest ago makes room.
-static struct item *new_item(struct ferry_store_pool *pool, uint32_t size)
-{
-    size_t whole = sizeof(struct item) + size;
-    while (pool->oldest && pool->stats.memory + whole > pool->cfg.memory_limit)
-        drop(pool, pool->oldest);
-    struct item *item = malloc(whole);
-    if (!item)
-        return NULL;
-    *item = (struct item){.size = size};
-    pool->stats.memory += whole;
-    if (pool->stats.memory > pool->stats.memory_peak)
-        pool->stats.memory_peak = pool->stats.memory;
-    return item;
-}
-
-static void discard(struct ferry_store_pool *pool, struct item *item)
-{
-    pool->stats.memory -= sizeof *item + item->size;
-    free(item);
-}
-
-static void keep(struct ferry_store_pool *pool, struct item *item, struct item **slot)
-{
-    if (*slot)
-        drop(pool, *slot);
-    item->slot = slot;
-    *slot = item;
-    link_newest(pool, item);
-}
+typedef void answer_fn(void *to, uint32_t offset, const uint8_t *bytes, size_t len);
 
 // ---- reading ----
 
@@ -140,60 +63,83 @@ static uint64_t fingerprint(const uint8_t *bytes, size_t len)
     return h;
 }
 
-static uint32_t block_len(const struct ferry_store *self, uint8_t region, uint32_t offset)
+static int read_block(struct ferry_store *self, struct ferry_store_cache_item *item)
 {
-    uint32_t left = self->plan->regions[region].size - offset;
-    return left < FERRY_STORE_BLOCK ? left : FERRY_STORE_BLOCK;
-}
-
-static int read_block(struct ferry_store *self, uint8_t region, uint32_t offset, struct item *item)
-{
-    const struct ferry_source *source = &self->plan->sources[region];
-    int status = source->read(source->ctx, offset, item->bytes, item->size);
+    const struct ferry_store_cache_key *key = &item->key;
+    const struct ferry_source *source = &self->plan->sources[key->region];
+    int status = source->read(source->ctx, key->offset, item->bytes, item->size);
     self->pool->stats.reads++;
     self->pool->stats.bytes_read += item->size;
     if (status < 0)
-        return fail(self, status, region, offset);
-    uint64_t *print = &self->prints[self->raw_base[region] + offset / FERRY_STORE_BLOCK];
+        return fail(self, status, key->region, key->offset);
+    uint64_t *print = &self->prints[self->block_base[key->region] + key->offset / FERRY_STORE_BLOCK];
     uint64_t now = fingerprint(item->bytes, item->size);
     if (self->sealed && *print != now)
-        return fail(self, FERRY_ERR_STORAGE_CHANGED, region, offset);
+        return fail(self, FERRY_ERR_STORAGE_CHANGED, key->region, key->offset);
     *print = now;
     return FERRY_OK;
 }
 
-// The block that starts at offset (a multiple of the block size); valid until the next item is made.
-static struct item *block_at(struct ferry_store *self, uint8_t region, uint32_t offset)
+static struct ferry_store_cache_item *new_item(struct ferry_store *self, const struct ferry_store_cache_key *key,
+                                               uint32_t size)
 {
-    struct item **slot = &self->raw[self->raw_base[region] + offset / FERRY_STORE_BLOCK];
-    if (*slot) {
-        touch(self->pool, *slot);
-        return *slot;
-    }
-    struct item *item = new_item(self->pool, block_len(self, region, offset));
-    if (!item) {
-        ferry_fault_set(&self->fault, FERRY_ERR_NO_MEMORY, "", "no memory for a block of the cargo");
-        return NULL;
-    }
-    if (read_block(self, region, offset, item) < 0) {
-        discard(self->pool, item);
-        return NULL;
-    }
-    keep(self->pool, item, slot);
+    struct ferry_store_cache_item *item = ferry_store_cache_new(&self->pool->cache, key, size);
+    if (!item)
+        ferry_fault_set(&self->fault, FERRY_ERR_NO_MEMORY, "", "no memory for the bytes of the cargo");
     return item;
 }
 
+// The block that starts at offset (a multiple of the block size); valid until the next item is made.
+static struct ferry_store_cache_item *block_at(struct ferry_store *self, uint8_t region, uint32_t offset)
+{
+    uint32_t left = self->plan->regions[region].size - offset;
+    uint32_t len = left < FERRY_STORE_BLOCK ? left : FERRY_STORE_BLOCK;
+    struct ferry_store_cache_key key = {self, FERRY_REQUEST_RAW, region, offset, len};
+    struct ferry_store_cache_item *item = ferry_store_cache_find(&self->pool->cache, &key);
+    if (item)
+        return item;
+    item = new_item(self, &key, len);
+    if (item && read_block(self, item) < 0) {
+        ferry_store_cache_discard(&self->pool->cache, item);
+        return NULL;
+    }
+    if (item)
+        ferry_store_cache_keep(&self->pool->cache, item);
+    return item;
+}
+
+typedef int take_fn(void *ctx, const uint8_t *bytes, size_t len, bool last);
+
+static const uint8_t erased[64] = {
+#define FF8 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+    FF8, FF8, FF8, FF8, FF8, FF8, FF8, FF8,
+#undef FF8
+};
+
+// What lies at offset of a region: *len bytes (at most as many as asked for). Behind its end the flash is erased.
+static const uint8_t *piece_at(struct ferry_store *self, uint8_t region, uint32_t offset, uint32_t *len)
+{
+    if (offset >= self->plan->regions[region].size) {
+        *len = *len < sizeof erased ? *len : sizeof erased;
+        return erased;
+    }
+    uint32_t in_block = offset % FERRY_STORE_BLOCK;
+    const struct ferry_store_cache_item *block = block_at(self, region, offset - in_block);
+    if (!block)
+        return NULL;
+    *len = block->size - in_block < *len ? block->size - in_block : *len;
+    return block->bytes + in_block;
+}
+
 // Gives the bytes offset .. offset+len of a region to `take`, piece by piece.
-static int each_piece(struct ferry_store *self, uint8_t region, uint32_t offset, uint32_t len,
-                      int (*take)(void *ctx, const uint8_t *bytes, size_t len, bool last), void *ctx)
+static int each_piece(struct ferry_store *self, uint8_t region, uint32_t offset, uint32_t len, take_fn *take, void *ctx)
 {
     while (len > 0) {
-        uint32_t in_block = offset % FERRY_STORE_BLOCK;
-        const struct item *block = block_at(self, region, offset - in_block);
-        if (!block)
+        uint32_t n = len;
+        const uint8_t *bytes = piece_at(self, region, offset, &n);
+        if (!bytes)
             return self->fault.status;
-        uint32_t n = block->size - in_block < len ? block->size - in_block : len;
-        int status = take(ctx, block->bytes + in_block, n, n == len);
+        int status = take(ctx, bytes, n, n == len);
         if (status != FERRY_OK)
             return status;
         offset += n;
@@ -237,50 +183,66 @@ static int seal(struct ferry_store *self)
 
 // ---- digests ----
 
-static const uint8_t *known_digest(const struct ferry_store *self, const struct ferry_request *request)
+static struct ferry_store_cache_key segment_key(struct ferry_store *self, const struct ferry_request *request,
+                                                enum ferry_request_kind kind)
 {
-    for (size_t i = 0; i < self->digest_count; i++) {
-        const struct digest_row *row = &self->digests[i];
-        if (row->offset == request->segment_offset && row->len == request->segment_len &&
-            row->region == request->region && row->kind == request->kind)
-            return row->bytes;
-    }
-    return NULL;
+    return (struct ferry_store_cache_key){self, (uint8_t)kind, request->region, request->segment_offset,
+                                          request->segment_len};
 }
 
-static struct digest_row *new_digest_row(struct ferry_store *self)
-{
-    if (self->digest_count == self->digest_cap) {
-        size_t cap = self->digest_cap ? 2 * self->digest_cap : 64;
-        struct digest_row *rows = cap <= DIGESTS_MAX ? realloc(self->digests, cap * sizeof *rows) : NULL;
-        if (!rows)
-            return &self->digests[0]; // full: the first is made again when it is asked for again
-        self->digests = rows;
-        self->digest_cap = cap;
-    }
-    return &self->digests[self->digest_count++];
-}
-
-static int serve_digest(struct ferry_store *self, const struct ferry_request *request, const uint8_t **bytes)
+static int make_digest(struct ferry_store *self, struct ferry_store_cache_item *item)
 {
     const struct ferry_digest *digest = self->pool->cfg.digest;
-    bool md5 = request->kind == FERRY_REQUEST_MD5;
-    *bytes = known_digest(self, request);
-    if (*bytes)
-        return FERRY_OK;
-    struct digest_row row = {request->kind, request->region, request->segment_offset, request->segment_len, {0}};
-    int status = digest->begin(digest->ctx, md5 ? FERRY_DIGEST_MD5 : FERRY_DIGEST_SHA256);
+    const struct ferry_store_cache_key *key = &item->key;
+    int status = digest->begin(digest->ctx, key->kind == FERRY_REQUEST_MD5 ? FERRY_DIGEST_MD5 : FERRY_DIGEST_SHA256);
     if (status >= 0)
-        status = each_piece(self, row.region, row.offset, row.len, take_digest, (void *)digest);
+        status = each_piece(self, key->region, key->offset, key->len, take_digest, (void *)digest);
     if (status >= 0)
-        status = digest->finish(digest->ctx, row.bytes, sizeof row.bytes);
+        status = digest->finish(digest->ctx, item->bytes, item->size);
+    self->pool->stats.digests++;
+    return status < 0 ? status : FERRY_OK;
+}
+
+static int serve_digest(struct ferry_store *self, const struct ferry_request *request, answer_fn *answer, void *to)
+{
+    struct ferry_store_cache_key key = segment_key(self, request, request->kind);
+    struct ferry_store_cache_item *item = ferry_store_cache_find(&self->pool->cache, &key);
+    if (!item) {
+        item = new_item(self, &key, request->kind == FERRY_REQUEST_MD5 ? FERRY_MD5_SIZE : FERRY_SHA256_SIZE);
+        int status = item ? make_digest(self, item) : FERRY_ERR_NO_MEMORY;
+        if (status < 0) {
+            if (item)
+                ferry_store_cache_discard(&self->pool->cache, item);
+            return status;
+        }
+        ferry_store_cache_keep(&self->pool->cache, item);
+    }
+    answer(to, 0, item->bytes, item->size);
+    return FERRY_OK;
+}
+
+// The engine's own bytes: what it has read from the target.
+static int serve_md5_of(void *ctx, const struct ferry_request *request, answer_fn *answer, void *to)
+{
+    struct ferry_store_pool *pool = ctx;
+    const struct ferry_digest *digest = pool->cfg.digest;
+    uint8_t md5[FERRY_MD5_SIZE];
+    if (request->kind != FERRY_REQUEST_MD5_OF)
+        return FERRY_ERR_STATE; // no plan yet, so there is nothing else to ask for
+    int status = digest->begin(digest->ctx, FERRY_DIGEST_MD5);
+    if (status >= 0)
+        status = digest->update(digest->ctx, request->bytes, request->segment_len);
+    if (status >= 0)
+        status = digest->finish(digest->ctx, md5, sizeof md5);
     if (status < 0)
         return status;
-    self->pool->stats.digests++;
-    struct digest_row *place = new_digest_row(self);
-    *place = row;
-    *bytes = place->bytes;
+    answer(to, 0, md5, sizeof md5);
     return FERRY_OK;
+}
+
+struct ferry_supply ferry_store_pool_supply(struct ferry_store_pool *pool)
+{
+    return (struct ferry_supply){.ctx = pool, .serve = serve_md5_of};
 }
 
 // ---- packing ----
@@ -310,57 +272,42 @@ static int take_packing(void *ctx, const uint8_t *bytes, size_t len, bool last)
     }
 }
 
-// Shrinks the item to what was used.
-static struct item *fitted(struct ferry_store_pool *pool, struct item *item, uint32_t size)
+static struct ferry_store_cache_item *pack(struct ferry_store *self, const struct ferry_store_cache_key *key,
+                                           int *status)
 {
-    pool->stats.memory -= item->size - size;
-    item->size = size;
-    struct item *smaller = realloc(item, sizeof *item + size);
-    return smaller ? smaller : item;
-}
-
-static struct item *pack(struct ferry_store *self, const struct ferry_request *request, int *status)
-{
-    struct item *item = new_item(self->pool, request->segment_len);
+    struct ferry_store_cache_item *item = new_item(self, key, key->len);
     struct packing p = {.deflate = self->pool->cfg.deflate};
-    if (!item) {
-        *status = ferry_fault_set(&self->fault, FERRY_ERR_NO_MEMORY, "", "no memory for a packed segment");
+    *status = self->fault.status;
+    if (!item)
         return NULL;
-    }
     p.out = item->bytes;
     p.cap = item->size;
     *status = p.deflate->begin(p.deflate->ctx);
     if (*status >= 0)
-        *status = each_piece(self, request->region, request->segment_offset, request->segment_len, take_packing, &p);
+        *status = each_piece(self, key->region, key->offset, key->len, take_packing, &p);
     if (*status < 0) {
-        discard(self->pool, item);
+        ferry_store_cache_discard(&self->pool->cache, item);
         return NULL;
     }
     self->pool->stats.packed++;
-    item = fitted(self->pool, item, *status == TOO_LARGE ? 0 : (uint32_t)p.len);
-    item->segment_offset = request->segment_offset;
-    item->segment_len = request->segment_len;
-    return item;
+    return ferry_store_cache_fit(&self->pool->cache, item, *status == TOO_LARGE ? 0 : (uint32_t)p.len);
 }
 
-static struct item *packed_at(struct ferry_store *self, const struct ferry_request *request, int *status)
+static struct ferry_store_cache_item *packed_at(struct ferry_store *self, const struct ferry_request *request,
+                                                int *status)
 {
-    uint32_t index = self->packed_base[request->region] + request->segment_offset / FERRY_SEGMENT_SIZE;
-    struct item **slot = &self->packed[index];
+    struct ferry_store_cache_key key = segment_key(self, request, FERRY_REQUEST_PACKED);
+    struct ferry_store_cache_item *item = ferry_store_cache_find(&self->pool->cache, &key);
     *status = FERRY_OK;
-    if (*slot && (*slot)->segment_offset == request->segment_offset && (*slot)->segment_len == request->segment_len) {
-        touch(self->pool, *slot);
-        return *slot;
-    }
-    struct item *item = pack(self, request, status);
     if (item)
-        keep(self->pool, item, slot);
+        return item;
+    item = pack(self, &key, status);
+    if (item)
+        ferry_store_cache_keep(&self->pool->cache, item);
     return item;
 }
 
 // ---- serving ----
-
-typedef void answer_fn(void *to, uint32_t offset, const uint8_t *bytes, size_t len);
 
 struct raw_answer {
     answer_fn *answer;
@@ -381,7 +328,7 @@ static int serve_packed(struct ferry_store *self, const struct ferry_request *re
 {
     uint8_t size[4] = {0};
     int status = FERRY_OK;
-    const struct item *item = self->pool->cfg.deflate ? packed_at(self, request, &status) : NULL;
+    const struct ferry_store_cache_item *item = self->pool->cfg.deflate ? packed_at(self, request, &status) : NULL;
     if (status < 0)
         return status;
     if (request->kind == FERRY_REQUEST_PACKED_SIZE) {
@@ -400,25 +347,22 @@ static bool inside(const struct ferry_store *self, const struct ferry_request *r
     if (request->region >= self->plan->count)
         return false;
     bool raw = request->kind == FERRY_REQUEST_RAW;
-    uint32_t size = self->plan->regions[request->region].size;
+    uint32_t limit = self->plan->regions[request->region].size + BEYOND;
     uint32_t offset = raw ? request->offset : request->segment_offset, len = raw ? request->len : request->segment_len;
-    return len > 0 && offset <= size && len <= size - offset;
+    return len > 0 && offset <= limit && len <= limit - offset;
 }
 
 static int dispatch(struct ferry_store *self, const struct ferry_request *request, answer_fn *answer, void *to)
 {
     struct raw_answer raw = {answer, to, request->offset};
-    const uint8_t *digest;
-    int status;
     switch (request->kind) {
     case FERRY_REQUEST_RAW:
         return each_piece(self, request->region, request->offset, request->len, take_raw, &raw);
     case FERRY_REQUEST_MD5:
     case FERRY_REQUEST_SHA256:
-        status = serve_digest(self, request, &digest);
-        if (status == FERRY_OK)
-            answer(to, 0, digest, request->kind == FERRY_REQUEST_MD5 ? FERRY_MD5_SIZE : FERRY_SHA256_SIZE);
-        return status;
+        return serve_digest(self, request, answer, to);
+    case FERRY_REQUEST_MD5_OF: // served before
+        break;
     case FERRY_REQUEST_PACKED_SIZE:
     case FERRY_REQUEST_PACKED:
         return serve_packed(self, request, answer, to);
@@ -431,6 +375,8 @@ static int serve(void *ctx, const struct ferry_request *request, answer_fn *answ
     struct ferry_store *self = ctx;
     if (self->fault.status < 0)
         return self->fault.status;
+    if (request->kind == FERRY_REQUEST_MD5_OF)
+        return serve_md5_of(self->pool, request, answer, to);
     if (!inside(self, request))
         return FERRY_ERR_ARG;
     int status = self->sealed ? FERRY_OK : seal(self);
@@ -459,11 +405,9 @@ struct ferry_store_pool *ferry_store_pool_new(const struct ferry_store_cfg *cfg)
     struct ferry_store_pool *pool = cfg->digest ? calloc(1, sizeof *pool) : NULL;
     if (!pool)
         return NULL;
+    size_t limit = cfg->memory_limit ? cfg->memory_limit : FERRY_STORE_MEMORY_DEFAULT;
     pool->cfg = *cfg;
-    if (pool->cfg.memory_limit == 0)
-        pool->cfg.memory_limit = FERRY_STORE_MEMORY_DEFAULT;
-    if (pool->cfg.memory_limit < FERRY_STORE_MEMORY_MIN)
-        pool->cfg.memory_limit = FERRY_STORE_MEMORY_MIN;
+    pool->cache.limit = limit > FERRY_STORE_MEMORY_MIN ? limit : FERRY_STORE_MEMORY_MIN;
     return pool;
 }
 
@@ -475,6 +419,8 @@ void ferry_store_pool_free(struct ferry_store_pool *pool)
 void ferry_store_pool_stats(const struct ferry_store_pool *pool, struct ferry_store_stats *out)
 {
     *out = pool->stats;
+    out->memory = pool->cache.memory;
+    out->memory_peak = pool->cache.memory_peak;
 }
 
 static struct target_facts facts_of(const struct ferry_target *target)
@@ -545,44 +491,21 @@ static bool same_bytes(const struct ferry_plan *a, const struct ferry_plan *b)
 
 static bool allocate(struct ferry_store *self)
 {
-    uint32_t blocks = 0, segments = 0;
+    uint32_t blocks = 0;
     for (uint8_t i = 0; i < self->plan->count; i++) {
-        uint32_t size = self->plan->regions[i].size;
-        self->raw_base[i] = blocks;
-        self->packed_base[i] = segments;
-        blocks += size / FERRY_STORE_BLOCK + 1;
-        segments += size / FERRY_SEGMENT_SIZE + 1;
+        self->block_base[i] = blocks;
+        blocks += self->plan->regions[i].size / FERRY_STORE_BLOCK + 1;
     }
-    self->raw = calloc(blocks + 1, sizeof(struct item *));
-    self->packed = calloc(segments + 1, sizeof(struct item *));
     self->prints = calloc(blocks + 1, sizeof *self->prints);
-    self->digests = calloc(64, sizeof *self->digests);
-    self->digest_cap = 64;
-    return self->raw && self->packed && self->prints && self->digests;
-}
-
-static void drop_all(struct ferry_store *self)
-{
-    const struct ferry_plan *plan = self->plan;
-    for (uint8_t i = 0; i < plan->count; i++) {
-        for (uint32_t b = 0; self->raw && b <= plan->regions[i].size / FERRY_STORE_BLOCK; b++)
-            if (self->raw[self->raw_base[i] + b])
-                drop(self->pool, self->raw[self->raw_base[i] + b]);
-        for (uint32_t s = 0; self->packed && s <= plan->regions[i].size / FERRY_SEGMENT_SIZE; s++)
-            if (self->packed[self->packed_base[i] + s])
-                drop(self->pool, self->packed[self->packed_base[i] + s]);
-    }
+    return self->prints != NULL;
 }
 
 static void destroy(struct ferry_store *self)
 {
-    drop_all(self);
+    ferry_store_cache_drop_owner(&self->pool->cache, self);
     ferry_plan_close(self->plan);
     free(self->plan);
-    free(self->raw);
-    free(self->packed);
     free(self->prints);
-    free(self->digests);
     free(self);
 }
 

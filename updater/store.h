@@ -64,6 +64,9 @@ struct ferry_store_pool *ferry_store_pool_new(const struct ferry_store_cfg *cfg)
 void ferry_store_pool_free(struct ferry_store_pool *pool);                        // all stores must be released
 void ferry_store_pool_stats(const struct ferry_store_pool *pool, struct ferry_store_stats *out);
 
+// Answers what an engine asks for before there is a plan: the MD5 of bytes that it has read (FERRY_REQUEST_MD5_OF).
+struct ferry_supply ferry_store_pool_supply(struct ferry_store_pool *pool);
+
 // A store made not long ago (FERRY_STORE_SHARE_MS) for the same cargo and a target with the same facts, held once more;
 // NULL = none. When one exists whose plan has also looked at target bytes that the key does not have,
 // missing->len is set (else 0): read these and ask again.
