@@ -1,6 +1,7 @@
 #include "updater/job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ferry/base/status.h"
