@@ -47,7 +47,7 @@ static size_t cut(const char *text, size_t most)
 
 static void put_field(struct line *line, const char *text)
 {
-    const size_t longest = 480; // worst case doubled by quotes; four long fields and ten short ones fit a line
+    const size_t longest = 440; // worst case doubled by quotes; four long fields and ten short ones fit a line
     if (line->fields++)
         put(line, ',');
     if (!text)
