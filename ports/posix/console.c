@@ -114,6 +114,8 @@ static const char *choose_tail(const struct ferry_posix_console_bar *bar, size_t
     if (bar->seconds_left >= 0)
         snprintf(left, sizeof left, "  %s left",
                  ferry_posix_number_duration((uint32_t)bar->seconds_left, number, sizeof number));
+    if (!bar->rate && bar->note && bar->done < bar->size)
+        snprintf(rate, sizeof rate, "  %.20s", bar->note);
     char done[16];
     ferry_posix_number_bytes(bar->done, done, sizeof done);
     snprintf(buf, cap, "  %s of %s%s%s", done, size, rate, left);

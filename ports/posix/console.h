@@ -23,6 +23,7 @@ struct ferry_posix_console_bar {
     uint32_t done, size;  // bytes
     uint32_t rate;        // bytes per second, 0 = not known yet
     int32_t seconds_left; // -1 = not known yet
+    const char *note;     // what is going on, shown while no rate is known; NULL = nothing
 };
 
 // Renders one line of progress into buf (always ended by a 0, no newline): name, bar, percent, bytes, rate, time left.
