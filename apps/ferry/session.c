@@ -138,7 +138,7 @@ static void fill_fault(struct cli_session *self, int status)
     else
         ferry_fault_set(&self->fault, status, 0, "%s", ferry_status_text(status));
     if (!self->fault.where[0])
-        snprintf(self->fault.where, sizeof self->fault.where, "%s", self->port_name);
+        snprintf(self->fault.where, sizeof self->fault.where, "%.199s", self->port_name);
 }
 
 int cli_session_run(struct cli_session *self, const struct ferry_rom_job *job, const char *name,
