@@ -12,6 +12,15 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 
+int cmd_flash(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_detect(int argc, char **argv);
+int cmd_read(int argc, char **argv);
+int cmd_erase(int argc, char **argv);
+int cmd_run_ram(int argc, char **argv);
+int cmd_reg(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_ports(int argc, char **argv);
 int cmd_updater(int argc, char **argv) __attribute__((weak));
 int cmd_vchip(int argc, char **argv) __attribute__((weak));
 int cmd_help(int argc, char **argv);
