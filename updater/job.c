@@ -117,7 +117,7 @@ static void fault_line(const struct ferry_fault *fault, char *out, size_t cap)
     snprintf(out, cap, "%s%s%s%s", fault->what, fault->where[0] ? ": " : "", fault->where, peer);
 }
 
-static void write_log(struct ferry_job *self)
+void ferry_job_log(struct ferry_job *self, struct ferry_log *log)
 {
     const struct ferry_target *target = ferry_job_target(self);
     const struct ferry_plan *plan = ferry_job_plan(self);
@@ -142,15 +142,15 @@ static void write_log(struct ferry_job *self)
         .message = message,
     };
     struct ferry_fault fault;
-    if (ferry_log_append(self->cfg.log, &entry, &fault) != FERRY_OK)
+    if (ferry_log_append(log, &entry, &fault) != FERRY_OK)
         ferry_job_warn(self, &fault);
-    if (self->cfg.log->repaired)
+    if (log->repaired)
         ferry_job_push(self, FERRY_EVENT_NOTE, "the log ended in half a line; it was cut off", NULL);
-    if (self->cfg.log->moved[0]) {
+    if (log->moved[0]) {
         char text[FERRY_JOB_TEXT];
-        snprintf(text, sizeof text, "the log had other columns; it was moved to %.180s", self->cfg.log->moved);
+        snprintf(text, sizeof text, "the log had other columns; it was moved to %.180s", log->moved);
         ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
-        self->cfg.log->moved[0] = 0;
+        log->moved[0] = 0;
     }
 }
 
@@ -163,7 +163,7 @@ void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
     self->result.elapsed_ms = self->started ? now_ms - self->started_ms : 0;
     ferry_journal_close(&self->journal, self->result.verified && !self->cfg.verify_only);
     if (self->cfg.log)
-        write_log(self);
+        ferry_job_log(self, self->cfg.log);
     self->state = self->fault.status < 0 ? FERRY_JOB_FAILED : FERRY_JOB_DONE;
 }
 

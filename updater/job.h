@@ -136,6 +136,8 @@ static inline bool ferry_job_ended(const struct ferry_job *self)
 }
 // Ends the job at once with FERRY_ERR_CANCELLED (log line and journal included). No effect on one that has ended.
 void ferry_job_cancel(struct ferry_job *self, uint32_t now_ms);
+// Appends the line of a job that has ended to a log that is not cfg.log; failing is told by a WARNING event.
+void ferry_job_log(struct ferry_job *self, struct ferry_log *log);
 // Frees what the job holds; cancels it first when it is still going.
 void ferry_job_close(struct ferry_job *self);
 
