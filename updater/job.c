@@ -159,6 +159,8 @@ void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
     if (self->ended)
         return;
     self->ended = true;
+    if (self->fault.status < 0 && self->cfg.lines) // never leave a target held in reset
+        self->cfg.lines->set(self->cfg.lines->ctx, false, false);
     self->result.status = self->fault.status;
     self->result.elapsed_ms = self->started ? now_ms - self->started_ms : 0;
     ferry_journal_close(&self->journal, self->result.verified && !self->cfg.verify_only);

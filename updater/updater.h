@@ -53,12 +53,14 @@ struct ferry_updater_port {
     enum ferry_updater_state state;
     struct ferry_job job;
     bool job_open, port_open;
-    uint32_t next_ms;                  // CLOSED: when to try
+    bool resting; // CLOSED until next_ms
+    uint32_t next_ms;
     struct ferry_updater_outcome last; // of the last job that counted
     bool has_last;
-    bool staying; // wait: the last target has not gone yet
-    bool same;    // the target that answers is the last one
-    int trouble;  // wait: why seeking fails, when it is not plain silence; 0 = nothing to tell
+    uint32_t silences; // trials in a row that nobody answered
+    bool staying;      // wait: the last target has not gone yet
+    bool same;         // the target that answers is the last one
+    int trouble;       // wait: why seeking fails, when it is not plain silence; 0 = nothing to tell
     uint32_t ok, failed;
     struct ferry_updater *updater;
     unsigned index;
