@@ -1,9 +1,10 @@
 // The progress line, as text. Anchor: what a terminal of that width can show (columns are counted here on their own).
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,9 +1,10 @@
 // Zlib streams. Anchor: zlib's own inflate gives back what went in; RFC 1950 header for window and check.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>

@@ -1,9 +1,10 @@
 // MD5 and SHA-256. Anchors: RFC 1321 appendix A.5, FIPS 180-4 examples.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,10 +1,11 @@
 // A file as a source. Anchor: the file system (files are changed under the reader by other means than the source's).
-#include <cmocka.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

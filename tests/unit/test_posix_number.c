@@ -1,10 +1,11 @@
 // Numbers as people type them. Anchors: esptool's arg_auto_int (0x, 0o, 0b, decimal, underscores) and its flash size
 // names.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <string.h>
 
 #include "ports/posix/number.h"

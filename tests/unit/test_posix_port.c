@@ -1,12 +1,13 @@
 // Ports opened by name, against what the kernel gives: a TCP listener, a pty, things that are no ports.
-#include <arpa/inet.h>
-#include <cmocka.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

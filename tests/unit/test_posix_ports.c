@@ -1,10 +1,11 @@
 // Which port is meant when none is named. Anchors: USB vendor ids as the USB-IF lists them (303A Espressif, 10C4
 // Silicon Labs, 1A86 QinHeng, 0403 FTDI, 067B Prolific); the lists are those of real computers.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <string.h>
 
 #include "ferry/base/status.h"

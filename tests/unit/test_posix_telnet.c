@@ -1,10 +1,11 @@
 // Telnet and the COM port option as bytes. Anchors: RFC 854 (commands), RFC 2217 (option 44, values and answer codes);
 // the server's side of the negotiation is what pyserial's PortManager and ser2net send.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 

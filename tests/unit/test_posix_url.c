@@ -1,9 +1,10 @@
 // Names of ports. Anchor: the address forms of pyserial's serial_for_url (socket://, rfc2217:// and their options).
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 #include <string.h>
 
 #include "ferry/base/status.h"
