@@ -12,7 +12,6 @@ enum {
     MAX_SEGMENTS = 16,
     HEADER = 24,
     SEGMENT_HEADER = 8,
-    MMU_PAGE = 0x10000,
     SIXTEEN_MB = 0x1000000,
     DIGEST = 32,
     CHECKSUM_SEED = 0xef,
@@ -115,13 +114,21 @@ static const char *bad_target(const struct sim_boot_chip *chip, uint32_t first, 
     return ram || rtc ? NULL : "bad load address range";
 }
 
+// CONFIG_MMU_PAGE_SIZE as ESP-IDF chooses it: 64 KB, on some chips less for small flashes.
+static uint32_t mmu_page(const struct sim_boot *b)
+{
+    if (b->chip->small_pages && b->chip_size <= 2u << 20)
+        return b->chip_size <= 1u << 20 ? 0x4000 : 0x8000;
+    return 0x10000;
+}
+
 static bool segment_header_ok(struct sim_boot *b, int index, uint32_t address, uint32_t len, uint32_t data_at)
 {
     if (len % 4 != 0 || len >= SIXTEEN_MB) {
         sim_boot_say(b, 'E', SIM_BOOT_DECISIVE, "esp_image", "invalid segment length 0x%x", (unsigned)len);
         return false;
     }
-    if (is_mapped(b->chip, address) && data_at % MMU_PAGE != address % MMU_PAGE) {
+    if (is_mapped(b->chip, address) && data_at % mmu_page(b) != address % mmu_page(b)) {
         sim_boot_say(b, 'E', SIM_BOOT_DECISIVE, "esp_image",
                      "Segment %d load address 0x%08x, doesn't match data 0x%08x", index, (unsigned)address,
                      (unsigned)data_at);
