@@ -38,29 +38,29 @@ struct ferry_cargo_pair {
 // One thing that could be flashed.
 struct ferry_cargo {
     enum ferry_cargo_kind kind;
-    char path[FERRY_CARGO_PATH];     // the file that describes or is it; the folder of files named with addresses
-    char root[FERRY_CARGO_PATH];     // the folder that no path in it may leave (what was scanned); "" with pairs
+    char path[FERRY_CARGO_PATH];          // the file that describes or is it; ADDRESSED: the folder, or one file
+    char root[FERRY_CARGO_PATH];          // the folder that no path in it may leave (what was scanned); "" with pairs
     const struct ferry_cargo_pair *pairs; // the caller's, as long as the cargo is in use; NULL = none
     size_t pair_count;
-    char name[FERRY_CARGO_NAME];     // for people: project name, manifest name, or file name
-    char version[FERRY_CARGO_NAME];  // "" = unknown
-    uint16_t chips[16];              // enum ferry_chip_id: chips it can serve
-    uint8_t chip_count;              // 0 = unknown until planned
-    uint32_t total_size;             // bytes of all files (of the largest build), for display
+    char name[FERRY_CARGO_NAME];    // for people: project name, manifest name, or file name
+    char version[FERRY_CARGO_NAME]; // "" = unknown
+    uint16_t chips[16];             // enum ferry_chip_id: chips it can serve
+    uint8_t chip_count;             // 0 = unknown until planned
+    uint32_t total_size;            // bytes of all files (of the largest build), for display
 };
 
 struct ferry_cargo_list {
     struct ferry_cargo items[64];
     size_t count;
-    size_t more;                     // found, but over the limit of the list
+    size_t more; // found, but over the limit of the list
     // Files that look like firmware and cannot be used, with the reason (nothing is refused silently).
     struct ferry_fault refused[32];
     size_t refused_count, refused_more;
 };
 
 struct ferry_cargo_options {
-    bool force;              // go on where a person may know better (wrong chip, encryption, secure boot, revision)
-    uint32_t flash_size;     // 0 = the target's
+    bool force;          // go on where a person may know better (wrong chip, encryption, secure boot, revision)
+    uint32_t flash_size; // 0 = the target's
     // Patches of the bootloader header; NULL = keep. Names as in esptool: "dio", "40m", "4MB", "detect".
     const char *flash_mode, *flash_freq, *flash_size_name;
     // Reads from the target's flash, for the partition table of a single app image. NULL: cannot.
@@ -73,15 +73,15 @@ struct ferry_cargo_options {
 struct ferry_plan {
     struct ferry_cargo cargo;
     const struct ferry_chip *chip;
-    struct ferry_region regions[FERRY_CARGO_MAX_REGIONS]; // ascending, no overlaps, on sectors
-    struct ferry_source sources[FERRY_CARGO_MAX_REGIONS]; // open files (with patches laid over)
-    char names[FERRY_CARGO_MAX_REGIONS][FERRY_CARGO_NAME];// "bootloader", "partition table", "app (ota_0)", ...
+    struct ferry_region regions[FERRY_CARGO_MAX_REGIONS];  // ascending, no overlaps, on sectors
+    struct ferry_source sources[FERRY_CARGO_MAX_REGIONS];  // open files (with patches laid over)
+    char names[FERRY_CARGO_MAX_REGIONS][FERRY_CARGO_NAME]; // "bootloader", "partition table", "app (ota_0)", ...
     uint8_t count;
     char project[FERRY_CARGO_NAME], version[FERRY_CARGO_NAME], idf[FERRY_CARGO_NAME]; // of the app, "" = unknown
-    uint8_t sha256[32];      // over all regions: address and size as u32 LE, then the bytes, in order
-    char warnings[8][160];   // worth telling, not fatal
+    uint8_t sha256[32];    // over all regions: address and size as u32 LE, then the bytes, in order
+    char warnings[8][160]; // worth telling, not fatal
     uint8_t warning_count;
-    void *files;             // private: open files
+    void *files; // private: open files
 };
 
 // Recognises what lies in `path` (a folder, looked into two levels deep, or one file). 0 (list may be empty, with
