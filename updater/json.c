@@ -114,7 +114,8 @@ int ferry_json_parse(const char *text, size_t len, const char *shown, cJSON **ou
     cJSON *root = cJSON_ParseWithLengthOpts(text, len, &end, false);
     size_t at = (size_t)(end - text);
     if (!root)
-        return wrong(&c, at < len ? at : len, at < len ? "not JSON from here on" : "ends too early");
+        return at + 1 < len ? wrong(&c, at, "not JSON from here on")
+                            : wrong(&c, len, "no complete JSON: it ends too early");
     while (at < len && strchr(" \t\r\n", text[at]))
         at++;
     status = at < len ? wrong(&c, at, "more text behind the end") : check_doubles(&c, root);
