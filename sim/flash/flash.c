@@ -289,7 +289,7 @@ void sim_flash_power_on(struct sim_flash *self)
 
 void sim_flash_start_at(struct sim_flash *self, uint64_t now_us)
 {
-    self->journal = true;
+    self->journal = now_us != UINT64_MAX;
     self->clock_us = now_us;
     self->undo_count = 0;
     self->saved_len = 0;

@@ -53,8 +53,8 @@ void sim_flash_power_on(struct sim_flash *self);
 // before a group of operations: they then count as done one after the other from that moment, and interrupt_at() takes
 // back those that had not begun by then. The one under way is completed (a reset of the processor: the flash chip
 // finishes by itself) or, with power_lost, torn at that point; then the flash is dead until power_on().
-void sim_flash_start_at(struct sim_flash *self, uint64_t now_us);
-void sim_flash_pass(struct sim_flash *self, uint64_t us); // time that passes between two operations of a group
+void sim_flash_start_at(struct sim_flash *self, uint64_t now_us); // UINT64_MAX: nobody keeps a clock any more
+void sim_flash_pass(struct sim_flash *self, uint64_t us);         // time that passes between two operations of a group
 void sim_flash_interrupt_at(struct sim_flash *self, uint64_t now_us, bool power_lost);
 
 uint64_t sim_flash_ops(const struct sim_flash *self); // operations done since sim_flash_cut_at or new
