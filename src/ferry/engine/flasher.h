@@ -23,14 +23,14 @@ enum ferry_after { FERRY_AFTER_HARD_RESET = 0, FERRY_AFTER_NO_RESET, FERRY_AFTER
 struct ferry_region {
     uint32_t address; // in flash; a multiple of 4096 for WRITE
     uint32_t size;    // bytes > 0; regions of one job are ascending and do not overlap
-    // WRITE, ESP32 quirk (FERRY_CAP_DEFLATE_TAIL_32K): bytes behind the end that nobody minds losing (up to the end of
-    // the partition that the region lies in). Deflate is used there only where the tail fits. 0 = none.
+    // Bytes behind the end that belong to nobody (up to the end of the partition that the region lies in), 0 = none.
+    // Nothing there is ever erased or programmed; kept for callers that plan with it.
     uint32_t spare;
 };
 
 struct ferry_flasher_cfg {
-    uint8_t *block;           // block buffer, the caller's, for as long as the flasher lives
-    size_t block_size;        // 1024 .. 16384; 6144 + 64 allows the largest ROM block, 2 * 4096 + 64 a window of two
+    uint8_t *block;    // block buffer, the caller's, for as long as the flasher lives
+    size_t block_size; // 1024 .. 16384; 6144 + 64 allows the largest ROM block, 2 * 4096 + 64 a window of two
     enum ferry_before before;
     uint16_t chip;            // expected chip id, FERRY_CHIP_ANY = take what is there
     bool has_lines;           // reset and boot lines can be driven; else the person holds BOOT
@@ -51,19 +51,19 @@ enum ferry_rom_op {
     FERRY_ROM_READ,         // job.regions[0]; bytes by output()
     FERRY_ROM_ERASE_REGION, // job.regions[0]; multiples of 4096
     FERRY_ROM_ERASE_CHIP,
-    FERRY_ROM_LOAD_RAM,     // job.regions: address in RAM, data by request(); job.entry: where to start
-    FERRY_ROM_READ_REG,     // job.address -> ferry_flasher_value()
-    FERRY_ROM_WRITE_REG,    // job.address, job.value, job.mask
-    FERRY_ROM_MD5,          // job.regions[0] -> ferry_flasher_md5()
-    FERRY_ROM_LEAVE,        // job.after
+    FERRY_ROM_LOAD_RAM,  // job.regions: address in RAM, data by request(); job.entry: where to start
+    FERRY_ROM_READ_REG,  // job.address -> ferry_flasher_value()
+    FERRY_ROM_WRITE_REG, // job.address, job.value, job.mask
+    FERRY_ROM_MD5,       // job.regions[0] -> ferry_flasher_md5()
+    FERRY_ROM_LEAVE,     // job.after
 };
 
 struct ferry_rom_job {
     enum ferry_rom_op op;
     const struct ferry_region *regions; // the caller's, until the operation has ended
     uint8_t region_count;
-    bool no_deflate;      // plain writes only
-    bool no_skip;         // write also what the target already holds
+    bool no_deflate; // plain writes only
+    bool no_skip;    // write also what the target already holds
     // WRITE: proof that earlier sessions left (journal), as bits per 64 KB segment counted over all regions in order:
     // those are checked by one MD5 each before anything else. NULL = none. (Skipping by MD5 makes this an accelerator
     // only: nothing is ever skipped without the target's own digest.)
@@ -76,19 +76,32 @@ struct ferry_rom_job {
 // What CONNECT found. Valid after it has ended well.
 struct ferry_target {
     const struct ferry_chip *chip;
-    uint16_t revision;      // major * 100 + minor, as in images
+    uint16_t revision; // major * 100 + minor, as in images
     uint8_t mac[6];
     bool mac_known;
-    uint8_t xtal_mhz;       // 0 = unknown
-    uint32_t flash_id;      // JEDEC: manufacturer | type << 8 | capacity << 16; 0 = not readable
-    uint32_t flash_size;    // bytes, 0 = unknown
-    bool security_known;    // the three below were read
+    uint8_t xtal_mhz;    // 0 = unknown
+    uint32_t flash_id;   // JEDEC: manufacturer | type << 8 | capacity << 16; 0 = not readable
+    uint32_t flash_size; // bytes, 0 = unknown
+    bool security_known; // the three below were read
     bool secure_boot;
     bool flash_encryption;
-    bool secure_download;   // no MD5, no reads, no RAM load
+    bool secure_download; // no MD5, no reads, no RAM load
     uint32_t security_flags;
-    uint32_t baud;          // rate in use
-    bool stub_running;      // a flasher stub answered instead of the ROM
+    uint32_t baud;     // rate in use
+    bool stub_running; // a flasher stub answered instead of the ROM
+};
+
+#define FERRY_FLASHER_EVENTS 8
+
+// A data block on its way: filled from the source, then sent.
+struct ferry_flasher_slot {
+    uint8_t state;      // empty, filling, ready, sent
+    bool first;         // the BEGIN of its chunk goes before it
+    bool begun;         // ... and has gone
+    uint8_t kind;       // plain, packed, RAM
+    uint16_t want, len; // bytes it will have, bytes it has
+    uint32_t seq;
+    uint32_t chunk_offset, chunk_raw, chunk_blocks, chunk_block_size;
 };
 
 struct ferry_flasher {
@@ -97,7 +110,58 @@ struct ferry_flasher {
     struct ferry_target target;
     struct ferry_rom_job job;
     // Private from here on.
-    uint32_t private_state[160];
+    uint8_t state, after_state; // enum ferry_flasher_state; where a shared state goes on
+    bool busy, done, connected, reconnecting, synced, person;
+    uint32_t now_ms, rx_ms, total_size;
+    struct ferry_error error;
+    // What is asked of the caller.
+    bool lines_wanted, waiting, draining;
+    uint32_t wait_until_ms, drain_until_ms;
+    struct ferry_line_request line_request;
+    bool data_wanted, data_taken;
+    struct ferry_request request;
+    uint32_t data_at;  // bytes of the request that have come
+    uint8_t small[32]; // answers to MD5 and PACKED_SIZE requests
+    struct ferry_event events[FERRY_FLASHER_EVENTS];
+    uint8_t event_at, event_count;
+    // Connecting.
+    uint8_t attempt, sync_tries, rate_index, step_index, seen_count, line_tries;
+    uint32_t connect_rate, host_baud, rate;
+    uint32_t seen[6]; // a value read once, waiting to be confirmed
+    uint32_t raw[FERRY_FIELD_COUNT + 4];
+    uint32_t spi_saved[2];
+    uint8_t mac_before[6];
+    // Recovering.
+    uint8_t tries; // since the last progress
+    uint8_t reconnects;
+    bool anomaly; // something went wrong after the first erase: prove everything once more at the end
+    int last_status, last_peer;
+    const char *last_detail;
+    uint32_t last_address;
+    // Comparing a range with the source.
+    uint32_t compare_offset, compare_len, source_offset, source_len;
+    uint8_t source_region;
+    bool source_known, want_source, target_known, compared_twice;
+    uint8_t source_md5[16], target_md5[16];
+    const uint8_t *compare_bytes;
+    // Writing: where the job stands.
+    struct ferry_region whole; // ERASE_CHIP: the flash
+    uint8_t region, passes;
+    bool proving; // the pass over everything after an anomaly
+    uint32_t pos, look, erased_end, written, skipped, skipped_total, total_done, retries, segment_index;
+    uint16_t need_write, need_erase, probed;
+    uint8_t sector;
+    // Writing: the stream of blocks.
+    struct ferry_flasher_slot slots[2];
+    uint8_t slot_count, fill_slot, send_slot, window, window_now, data_out, shift, repeats;
+    uint16_t block_size; // largest block in use
+    uint32_t group_offset, group_end, chunk_offset, chunk_raw, chunk_total, chunk_blocks, chunk_block, chunk_at;
+    uint8_t chunk_kind;
+    bool chunk_open;
+    // Reading.
+    uint32_t unit_len, unit_at, out_at;
+    bool output_ready, read_warned;
+    uint32_t value;
 };
 
 // 0, or FERRY_ERR_ARG (block buffer missing or too small). Copies cfg.

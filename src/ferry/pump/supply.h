@@ -10,6 +10,9 @@
 #include "ferry/io/digest.h"
 #include "ferry/io/source.h"
 
+// Bytes behind the end of a source read as 0xFF (a request may reach beyond it). Raw and packed bytes are never larger
+// than asked for. `digest` NULL: digests are FERRY_ERR_UNSUPPORTED.
+//
 // Serves one request by calling supply once or more: answer(engine, offset, bytes, len). 0, or a negative status, in
 // which case the caller tells the engine by supply_failed().
 struct ferry_supply {
@@ -27,7 +30,8 @@ struct ferry_supply_basic {
     size_t scratch_size;
     // Private: where the packer stands.
     struct ferry_request packing;
-    uint32_t packed_at, raw_at;
+    uint32_t packed_at, raw_at; // packed bytes made, raw bytes read
+    size_t input_at, input_len; // of those, in scratch and not packed yet
     bool packing_open;
 };
 

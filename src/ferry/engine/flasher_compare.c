@@ -1,0 +1,126 @@
+// Digests: of a range on the target, and of the same range of the source, asked for side by side.
+#include <string.h>
+
+#include "ferry/base/status.h"
+#include "ferry/engine/flasher_state.h"
+
+// MD5 of 256, 1024, 4096, 8192, ... 65536 bytes FF: what erased flash gives.
+static const uint8_t blank_md5[18][16] = {
+    // clang-format off
+    {0x82, 0x7f, 0x26, 0x3e, 0xf9, 0xfb, 0x63, 0xd0, 0x54, 0x99, 0xd1, 0x4f, 0xce, 0xf3, 0x2f, 0x60}, // 256
+    {0x9a, 0x89, 0x18, 0xb1, 0x18, 0x78, 0xda, 0x50, 0x6f, 0x76, 0x1b, 0xc1, 0xc9, 0xc4, 0xce, 0x17}, // 1024
+    {0x6a, 0xe5, 0x9e, 0x64, 0x85, 0x03, 0x77, 0xee, 0x54, 0x70, 0xc8, 0x54, 0x76, 0x15, 0x51, 0xea}, // 4096
+    {0x84, 0xd0, 0x4c, 0x9d, 0x6c, 0xc8, 0xef, 0x35, 0xbf, 0x82, 0x5d, 0x51, 0xa5, 0x27, 0x76, 0x99}, // 8192
+    {0xc0, 0x28, 0xe7, 0xe8, 0x84, 0x24, 0x51, 0x70, 0x78, 0xc6, 0xd5, 0x1f, 0x4b, 0x38, 0x29, 0x96}, // 12288
+    {0x92, 0xab, 0x67, 0x3d, 0x91, 0x5a, 0x94, 0xdc, 0xf1, 0x87, 0x72, 0x0e, 0x8a, 0xc0, 0xd6, 0x08}, // 16384
+    {0x44, 0x2a, 0xcb, 0x16, 0x7f, 0x97, 0x21, 0x41, 0x78, 0xda, 0x96, 0x2a, 0xa7, 0x6c, 0xdd, 0xb6}, // 20480
+    {0x5c, 0x65, 0xae, 0x66, 0xb7, 0x2e, 0xd0, 0x7b, 0xba, 0x39, 0x17, 0x4e, 0xb3, 0x17, 0x62, 0xed}, // 24576
+    {0x4f, 0xc1, 0x51, 0x62, 0xee, 0x25, 0x09, 0x3a, 0xd4, 0xba, 0x8a, 0xe9, 0x14, 0x2a, 0xeb, 0xac}, // 28672
+    {0x3d, 0xf7, 0xb3, 0x33, 0x99, 0x42, 0x27, 0x31, 0xe8, 0xe5, 0x61, 0x57, 0x85, 0xc0, 0x53, 0x6d}, // 32768
+    {0x87, 0x08, 0xd2, 0x45, 0xb3, 0x4d, 0x52, 0x6c, 0x9c, 0xce, 0x1e, 0xbb, 0xd2, 0xc7, 0x1a, 0xe8}, // 36864
+    {0x67, 0x87, 0x43, 0x28, 0x71, 0x4d, 0xef, 0x98, 0x28, 0x93, 0x6b, 0xbb, 0x75, 0x5b, 0xb0, 0xfe}, // 40960
+    {0x17, 0x64, 0x16, 0x2e, 0x14, 0x43, 0xc7, 0x60, 0x2b, 0x1e, 0xa7, 0xf9, 0xa5, 0x49, 0xf3, 0x0d}, // 45056
+    {0xd2, 0x08, 0xb9, 0x29, 0xc4, 0xab, 0x5c, 0x5f, 0x02, 0xa5, 0xb5, 0xfd, 0x40, 0xf8, 0xd8, 0x7d}, // 49152
+    {0x9d, 0xf0, 0xe0, 0x0f, 0x65, 0xaa, 0x03, 0xe8, 0x36, 0x83, 0xe9, 0x63, 0x06, 0x0b, 0x32, 0xc7}, // 53248
+    {0x0f, 0x2e, 0xa5, 0x12, 0xc1, 0x95, 0xae, 0xfa, 0x8b, 0xe5, 0xcc, 0x92, 0x98, 0x89, 0xc1, 0xe0}, // 57344
+    {0x1f, 0x9c, 0xb5, 0x33, 0xac, 0xe6, 0x46, 0x8f, 0x61, 0xb0, 0x0b, 0x75, 0xd9, 0x7f, 0x53, 0x64}, // 61440
+    {0xec, 0xb9, 0x9e, 0x6f, 0xfe, 0xa7, 0xbe, 0x1e, 0x54, 0x19, 0x35, 0x0f, 0x72, 0x5d, 0xa8, 0x6b}, // 65536
+    // clang-format on
+};
+
+static void ask_source(struct ferry_flasher *self)
+{
+    struct ferry_request request = {
+        .kind = self->compare_bytes != NULL ? FERRY_REQUEST_MD5_OF : FERRY_REQUEST_MD5,
+        .region = self->region,
+        .len = 16,
+        .segment_offset = self->compare_offset,
+        .segment_len = self->compare_len,
+        .bytes = self->compare_bytes,
+    };
+    ferry_flasher_ask(self, &request);
+}
+
+static bool source_is_that(const struct ferry_flasher *self)
+{
+    return self->source_known && self->source_region == self->region && self->source_offset == self->compare_offset &&
+           self->source_len == self->compare_len;
+}
+
+static void begin(struct ferry_flasher *self, uint32_t offset, uint32_t len, enum ferry_flasher_state next)
+{
+    self->compare_offset = offset;
+    self->compare_len = len;
+    self->after_state = (uint8_t)next;
+    self->target_known = false;
+    ferry_flasher_go(self, FERRY_FL_COMPARE);
+}
+
+void ferry_flasher_compare(struct ferry_flasher *self, uint32_t offset, uint32_t len, bool with_source,
+                           enum ferry_flasher_state next)
+{
+    self->want_source = with_source;
+    self->compare_bytes = NULL;
+    begin(self, offset, len, next);
+}
+
+void ferry_flasher_compare_bytes(struct ferry_flasher *self, uint32_t offset, uint32_t len, const uint8_t *bytes,
+                                 enum ferry_flasher_state next)
+{
+    self->want_source = true;
+    self->source_known = false;
+    self->compare_bytes = bytes;
+    begin(self, offset, len, next);
+}
+
+void ferry_flasher_enter_compare(struct ferry_flasher *self)
+{
+    uint32_t address = ferry_flasher_region(self)->address + self->compare_offset;
+    const uint32_t words[] = {address, self->compare_len, 0, 0};
+    ferry_flasher_command(self, FERRY_ROM_OP_SPI_FLASH_MD5, words, 4, 1000 + self->compare_len / 128);
+    if (self->want_source && !source_is_that(self)) {
+        self->source_known = false;
+        ask_source(self);
+    }
+}
+
+static void go_on(struct ferry_flasher *self)
+{
+    if (self->target_known && (!self->want_source || source_is_that(self)))
+        ferry_flasher_resume(self, self->after_state);
+}
+
+void ferry_flasher_done_compare(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    if (!ferry_rom_md5(answer, self->target_md5)) {
+        ferry_flasher_trouble(self, FERRY_ERR_PROTOCOL, -1, "an MD5 answer that is none");
+        return;
+    }
+    self->target_known = true;
+    go_on(self);
+}
+
+void ferry_flasher_compare_supplied(struct ferry_flasher *self)
+{
+    if (self->want_source) {
+        memcpy(self->source_md5, self->small, sizeof self->source_md5);
+        self->source_known = true;
+        self->source_region = self->region;
+        self->source_offset = self->compare_offset;
+        self->source_len = self->compare_len;
+    }
+    go_on(self);
+}
+
+bool ferry_flasher_equal(const struct ferry_flasher *self)
+{
+    return memcmp(self->source_md5, self->target_md5, sizeof self->source_md5) == 0;
+}
+
+bool ferry_flasher_target_blank(const struct ferry_flasher *self, uint32_t len)
+{
+    uint32_t row = len == 256 ? 0 : len == 1024 ? 1 : 1 + len / FERRY_SECTOR_SIZE;
+    if (row >= sizeof blank_md5 / sizeof blank_md5[0] || (row > 1 && len % FERRY_SECTOR_SIZE != 0))
+        return false;
+    return memcmp(self->target_md5, blank_md5[row], sizeof self->target_md5) == 0;
+}

@@ -1,0 +1,266 @@
+// Beginning: configuration, checks of a job, and the small operations (registers, digest, leaving).
+#include <string.h>
+
+#include "ferry/base/status.h"
+#include "ferry/engine/flasher_state.h"
+
+#define ADDRESS_LIMIT 0x1000000u // the ROMs send 24 address bits: what is above wraps around
+
+int ferry_flasher_init(struct ferry_flasher *self, const struct ferry_flasher_cfg *cfg)
+{
+    memset(self, 0, sizeof *self);
+    if (cfg->block == NULL || cfg->block_size < 1024)
+        return FERRY_ERR_ARG;
+    self->cfg = *cfg;
+    if (self->cfg.connect_baud == 0)
+        self->cfg.connect_baud = 115200;
+    if (self->cfg.baud == 0)
+        self->cfg.baud = 921600;
+    if (self->cfg.connect_attempts == 0)
+        self->cfg.connect_attempts = 7;
+    ferry_rom_client_init(&self->rom);
+    self->error =
+        (struct ferry_error){.step = "idle", .detail = "", .hint = "", .peer_code = -1, .address = FERRY_FL_NO_ADDRESS};
+    self->last_detail = "";
+    self->connect_rate = self->rate = self->cfg.connect_baud;
+    return FERRY_OK;
+}
+
+const struct ferry_target *ferry_flasher_target(const struct ferry_flasher *self)
+{
+    return &self->target;
+}
+
+uint32_t ferry_flasher_value(const struct ferry_flasher *self)
+{
+    return self->value;
+}
+
+const uint8_t *ferry_flasher_md5(const struct ferry_flasher *self)
+{
+    return self->target_md5;
+}
+
+// --- checks ----------------------------------------------------------------------------------------------------------
+
+static bool needs_sectors(enum ferry_rom_op op)
+{
+    return op == FERRY_ROM_WRITE || op == FERRY_ROM_ERASE_REGION;
+}
+
+static bool touches_flash(enum ferry_rom_op op)
+{
+    return op == FERRY_ROM_WRITE || op == FERRY_ROM_ERASE_REGION || op == FERRY_ROM_VERIFY || op == FERRY_ROM_READ ||
+           op == FERRY_ROM_MD5;
+}
+
+static bool has_regions(enum ferry_rom_op op)
+{
+    return touches_flash(op) || op == FERRY_ROM_LOAD_RAM;
+}
+
+static int check_region(const struct ferry_rom_job *job, uint8_t i)
+{
+    const struct ferry_region *region = &job->regions[i];
+    if (region->size == 0 || region->size > UINT32_MAX - region->address)
+        return FERRY_ERR_ARG;
+    if (needs_sectors(job->op) && region->address % FERRY_SECTOR_SIZE != 0)
+        return FERRY_ERR_ARG;
+    if (job->op == FERRY_ROM_ERASE_REGION && region->size % FERRY_SECTOR_SIZE != 0)
+        return FERRY_ERR_ARG;
+    // Two regions that share a sector would erase each other.
+    uint32_t unit = needs_sectors(job->op) ? FERRY_SECTOR_SIZE : 1;
+    if (i > 0) {
+        const struct ferry_region *before = region - 1;
+        uint32_t end = before->address + before->size;
+        if (end > region->address || (unit > 1 && end > region->address / unit * unit))
+            return FERRY_ERR_ARG;
+    }
+    return FERRY_OK;
+}
+
+static int check_job(const struct ferry_flasher *self, const struct ferry_rom_job *job)
+{
+    if (self->busy || self->error.status != 0)
+        return FERRY_ERR_STATE;
+    if (job->op < FERRY_ROM_CONNECT || job->op > FERRY_ROM_LEAVE)
+        return FERRY_ERR_ARG;
+    if (!self->connected && job->op != FERRY_ROM_CONNECT && job->op != FERRY_ROM_LEAVE)
+        return FERRY_ERR_STATE;
+    if (!has_regions(job->op))
+        return FERRY_OK;
+    if (job->regions == NULL || job->region_count == 0 || job->region_count > FERRY_FLASHER_MAX_REGIONS)
+        return FERRY_ERR_ARG;
+    for (uint8_t i = 0; i < job->region_count; i++)
+        if (check_region(job, i) < 0)
+            return FERRY_ERR_ARG;
+    return FERRY_OK;
+}
+
+// What this target cannot do. Fails the operation and returns false.
+static bool possible(struct ferry_flasher *self)
+{
+    enum ferry_rom_op op = self->job.op;
+    bool reads = op == FERRY_ROM_VERIFY || op == FERRY_ROM_MD5;
+    bool opens =
+        op == FERRY_ROM_READ || op == FERRY_ROM_LOAD_RAM || op == FERRY_ROM_READ_REG || op == FERRY_ROM_WRITE_REG;
+    if (self->target.secure_download && (reads || opens)) {
+        ferry_flasher_fail(self, FERRY_ERR_SECURE_DOWNLOAD, "", FERRY_FL_NO_ADDRESS);
+        return false;
+    }
+    if ((reads && !ferry_flasher_can(self, FERRY_CAP_MD5)) ||
+        (op == FERRY_ROM_READ && !ferry_flasher_can(self, FERRY_CAP_READ_FLASH_SLOW))) {
+        ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED, "the ROM of this chip has no command for it",
+                           FERRY_FL_NO_ADDRESS);
+        return false;
+    }
+    if (op == FERRY_ROM_ERASE_CHIP && self->target.flash_size == 0) {
+        ferry_flasher_fail(self, FERRY_ERR_FLASH_SIZE, "", FERRY_FL_NO_ADDRESS);
+        return false;
+    }
+    return true;
+}
+
+static bool fits(struct ferry_flasher *self)
+{
+    if (!touches_flash(self->job.op))
+        return true;
+    uint32_t flash = self->target.flash_size;
+    for (uint8_t i = 0; i < self->job.region_count; i++) {
+        uint32_t address = self->job.regions[i].address, end = address + self->job.regions[i].size;
+        if (flash != 0 && end > flash) {
+            ferry_flasher_fail(self, FERRY_ERR_TOO_LARGE_FLASH, "a region ends behind the end of the flash", address);
+            return false;
+        }
+        if (end > ADDRESS_LIMIT && !ferry_flasher_can(self, FERRY_CAP_ADDR_4BYTE_ROM)) {
+            ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED,
+                               "the ROM reaches 16 MB of flash only; addresses above would wrap around", address);
+            return false;
+        }
+    }
+    return true;
+}
+
+// --- starting --------------------------------------------------------------------------------------------------------
+
+static void clear_for(struct ferry_flasher *self, const struct ferry_rom_job *job)
+{
+    self->job = *job;
+    if (!has_regions(job->op))
+        self->job.region_count = 0;
+    if (job->op == FERRY_ROM_ERASE_CHIP) {
+        self->whole = (struct ferry_region){.address = 0, .size = self->target.flash_size};
+        self->job.region_count = 1;
+    }
+    self->busy = true;
+    self->error.detail = "";
+    self->error.hint = "";
+    self->tries = self->reconnects = self->passes = 0;
+    self->anomaly = self->proving = self->source_known = false;
+    self->region = 0;
+    self->pos = self->erased_end = self->written = self->skipped = self->skipped_total = 0;
+    self->total_done = self->total_size = self->segment_index = 0;
+    self->seen_count = 0;
+    for (uint8_t i = 0; i < self->job.region_count; i++)
+        self->total_size += job->op == FERRY_ROM_ERASE_CHIP ? self->whole.size : job->regions[i].size;
+}
+
+static void begin(struct ferry_flasher *self)
+{
+    switch (self->job.op) {
+    case FERRY_ROM_CONNECT:
+        ferry_flasher_connect(self);
+        break;
+    case FERRY_ROM_WRITE:
+        ferry_flasher_write_begin(self);
+        break;
+    case FERRY_ROM_LEAVE:
+        ferry_flasher_go(self, FERRY_FL_LEAVE_LOW);
+        break;
+    default:
+        ferry_flasher_restart_job(self);
+    }
+}
+
+int ferry_flasher_start(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms)
+{
+    int status = check_job(self, job);
+    if (status < 0)
+        return status;
+    self->now_ms = now_ms;
+    clear_for(self, job);
+    ferry_rom_client_abandon(&self->rom);
+    if (job->op == FERRY_ROM_CONNECT || job->op == FERRY_ROM_LEAVE || (possible(self) && fits(self)))
+        begin(self);
+    return FERRY_OK;
+}
+
+// --- registers, digest -----------------------------------------------------------------------------------------------
+
+void ferry_flasher_enter_read_reg(struct ferry_flasher *self)
+{
+    ferry_flasher_read_register(self, self->job.address);
+}
+
+void ferry_flasher_done_read_reg(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    self->value = answer->value;
+    ferry_flasher_finish(self);
+}
+
+void ferry_flasher_enter_write_reg(struct ferry_flasher *self)
+{
+    ferry_flasher_write_register(self, self->job.address, self->job.value, self->job.mask);
+}
+
+void ferry_flasher_done_write_reg(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    (void)answer;
+    ferry_flasher_finish(self);
+}
+
+void ferry_flasher_enter_md5(struct ferry_flasher *self)
+{
+    ferry_flasher_compare(self, 0, self->job.regions[0].size, false, FERRY_FL_MD5);
+}
+
+void ferry_flasher_done_md5(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    (void)answer;
+    ferry_flasher_finish(self);
+}
+
+// --- leaving ---------------------------------------------------------------------------------------------------------
+
+void ferry_flasher_enter_leave_low(struct ferry_flasher *self)
+{
+    self->connected = false;
+    if (self->job.after == FERRY_AFTER_NO_RESET) {
+        ferry_flasher_finish(self);
+    } else if (!self->cfg.has_lines) {
+        // FLASH_END would leave the loader, but not into the firmware: the boot pin was read at the last reset.
+        ferry_flasher_event(self, FERRY_EVENT_WARNING,
+                            "no reset line: release BOOT and press RESET to start the firmware", 0, 0, 0);
+        ferry_flasher_finish(self);
+    } else {
+        ferry_flasher_lines(self,
+                            &(struct ferry_line_request){.set_lines = true, .reset_asserted = true, .hold_ms = 100});
+    }
+}
+
+void ferry_flasher_done_leave_low(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    (void)answer;
+    ferry_flasher_go(self, FERRY_FL_LEAVE_OPEN);
+}
+
+void ferry_flasher_enter_leave_open(struct ferry_flasher *self)
+{
+    ferry_flasher_lines(self, &(struct ferry_line_request){.set_lines = true, .baud = self->cfg.connect_baud});
+}
+
+void ferry_flasher_done_leave_open(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    (void)answer;
+    ferry_flasher_finish(self);
+}

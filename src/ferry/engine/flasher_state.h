@@ -1,0 +1,155 @@
+// Inside the flasher: its states, and what the rooms (connect, identify, plan, stream, ...) offer each other.
+//
+// One state waits for one thing: an answer of the ROM, the lines, a pause, a digest. entering() asks for it, done() has
+// it. What fails goes the way of ferry_flasher_trouble(): repeat, meet the ROM again, reset and reconnect, step the
+// rate down, give up with the first cause.
+#ifndef FERRY_ENGINE_FLASHER_STATE_H
+#define FERRY_ENGINE_FLASHER_STATE_H
+
+#include "ferry/engine/flasher.h"
+
+// X(state, name of its functions, flags, step for people; NULL = that of the state before)
+#define FERRY_FLASHER_STATES(X)                                                                                        \
+    X(IDLE, idle, 0, "idle")                               /* nothing under way */                                     \
+    X(RESET_LOW, reset_low, 0, "connecting")               /* reset asserted */                                        \
+    X(RESET_BOOT, reset_boot, 0, "connecting")             /* reset released, boot asserted */                         \
+    X(RESET_OPEN, reset_open, 0, "connecting")             /* both released */                                         \
+    X(SYNC, sync, FERRY_FL_TIMEOUT, "connecting")          /* looking for the loader */                                \
+    X(SYNC_REST, sync_rest, 0, "connecting")               /* the other seven answers */                               \
+    X(SECURITY, security, FERRY_FL_REFUSAL, "identifying") /* GET_SECURITY_INFO */                                     \
+    X(SECURITY_REST, security_rest, 0, "identifying")      /* refused: the copies of the refusal */                    \
+    X(MAGIC, magic, 0, "identifying")                      /* chip magic register */                                   \
+    X(FIELDS, fields, 0, "identifying")                    /* revision, MAC, crystal, one register after the other */  \
+    X(BAUD, baud, FERRY_FL_REFUSAL, "changing the baud rate")           /* CHANGE_BAUDRATE */                          \
+    X(BAUD_SWITCH, baud_switch, 0, "changing the baud rate")            /* our own rate */                             \
+    X(BAUD_TEST, baud_test, FERRY_FL_TIMEOUT, "changing the baud rate") /* does the line hold it? */                   \
+    X(BAUD_REST, baud_rest, 0, "changing the baud rate")                                                               \
+    X(ATTACH, attach, 0, "attaching the flash")     /* SPI_ATTACH */                                                   \
+    X(FLASH_ID, flash_id, 0, "attaching the flash") /* JEDEC id through the SPI1 registers */                          \
+    X(PARAMS, params, 0, "attaching the flash")     /* SPI_SET_PARAMS */                                               \
+    X(CONNECTED, connected, 0, "attaching the flash")                                                                  \
+    X(DRAIN, drain, 0, NULL)                  /* an error: wait until the line is quiet */                             \
+    X(RESYNC, resync, FERRY_FL_TIMEOUT, NULL) /* is the loader still there? */                                         \
+    X(RESYNC_REST, resync_rest, 0, NULL)                                                                               \
+    X(COMPARE, compare, 0, NULL)                    /* MD5 of the target (and of the source) */                        \
+    X(SCAN, scan, 0, "comparing")                   /* next segment */                                                 \
+    X(SAMPLE_HEAD, sample_head, 0, "comparing")     /* first bytes of a segment */                                     \
+    X(SAMPLE_TAIL, sample_tail, 0, "comparing")     /* last bytes of a segment */                                      \
+    X(WHOLE, whole, 0, "comparing")                 /* a whole segment */                                              \
+    X(BLANK, blank, 0, "comparing")                 /* is it erased already? */                                        \
+    X(SECTOR_SAMPLE, sector_sample, 0, "comparing") /* a segment that differs: sector by sector */                     \
+    X(SECTOR_WHOLE, sector_whole, 0, "comparing")                                                                      \
+    X(SECTOR_BLANK, sector_blank, 0, "comparing")                                                                      \
+    X(ERASE, erase, 0, "erasing")           /* FLASH_BEGIN that erases */                                              \
+    X(STREAM, stream, 0, "writing")         /* blocks on their way */                                                  \
+    X(PROVE, prove, 0, "verifying")         /* MD5 of what was written */                                              \
+    X(PROVE_ALL, prove_all, 0, "verifying") /* after an anomaly: everything once more */                               \
+    X(VERIFY, verify, 0, "verifying")                                                                                  \
+    X(READ, read, 0, "reading")             /* READ_FLASH_SLOW */                                                      \
+    X(READ_CHECK, read_check, 0, "reading") /* MD5 of the unit that was read */                                        \
+    X(READ_OUT, read_out, 0, "reading")     /* the caller takes it */                                                  \
+    X(WIPE, wipe, 0, "erasing")             /* erase on request */                                                     \
+    X(WIPE_PROVE, wipe_prove, 0, "verifying")                                                                          \
+    X(RAM_END, ram_end, FERRY_FL_TIMEOUT, "starting") /* MEM_END: start the program */                                 \
+    X(READ_REG, read_reg, 0, "reading a register")                                                                     \
+    X(WRITE_REG, write_reg, 0, "writing a register")                                                                   \
+    X(MD5, md5, 0, "verifying")                                                                                        \
+    X(LEAVE_LOW, leave_low, 0, "leaving")                                                                              \
+    X(LEAVE_OPEN, leave_open, 0, "leaving")
+
+enum ferry_flasher_state {
+#define X(state, name, flags, step) FERRY_FL_##state,
+    FERRY_FLASHER_STATES(X)
+#undef X
+        FERRY_FL_COUNT
+};
+
+enum {
+    FERRY_FL_REFUSAL = 1, // done() is called for refusals too
+    FERRY_FL_TIMEOUT = 2, // done() is called when no answer came (answer NULL)
+};
+
+enum { FERRY_FL_EMPTY, FERRY_FL_FILLING, FERRY_FL_READY, FERRY_FL_SENT }; // slot states
+enum { FERRY_FL_PLAIN, FERRY_FL_PACKED, FERRY_FL_RAM };                   // kinds of chunks
+
+#define FERRY_FL_NO_ADDRESS UINT32_MAX
+
+// entering() and done() of every state, in the room it belongs to. answer is NULL for lines, pauses and digests.
+#define X(state, name, flags, step)                                                                                    \
+    void ferry_flasher_enter_##name(struct ferry_flasher *self);                                                       \
+    void ferry_flasher_done_##name(struct ferry_flasher *self, const struct ferry_rom_answer *answer);
+FERRY_FLASHER_STATES(X)
+#undef X
+
+// flasher.c: moving on, and asking.
+void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state);
+// done() of a state without entering it: what it waited for was done by a shared state.
+void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state state);
+void ferry_flasher_finish(struct ferry_flasher *self);
+void ferry_flasher_fail(struct ferry_flasher *self, int status, const char *detail, uint32_t address);
+// A command of 32-bit words. timeout_ms is on top of the time on the wire.
+void ferry_flasher_command(struct ferry_flasher *self, uint8_t op, const uint32_t *words, size_t count,
+                           uint32_t timeout_ms);
+void ferry_flasher_read_register(struct ferry_flasher *self, uint32_t address);
+void ferry_flasher_write_register(struct ferry_flasher *self, uint32_t address, uint32_t value, uint32_t mask);
+void ferry_flasher_wait(struct ferry_flasher *self, uint32_t ms);
+// done() once the line has been quiet for a while.
+void ferry_flasher_drain(struct ferry_flasher *self);
+void ferry_flasher_lines(struct ferry_flasher *self, const struct ferry_line_request *request);
+void ferry_flasher_ask(struct ferry_flasher *self, const struct ferry_request *request);
+void ferry_flasher_event(struct ferry_flasher *self, enum ferry_event_kind kind, const char *text, uint32_t a0,
+                         uint32_t a1, uint32_t a2);
+uint32_t ferry_flasher_wire_ms(const struct ferry_flasher *self, uint32_t bytes);
+// Keeps count values until they have been read twice alike; true then.
+bool ferry_flasher_confirm(struct ferry_flasher *self, const uint32_t *values, size_t count);
+
+// flasher_recover.c
+// Something went wrong on the way (status, the target's error byte or -1): repeat from the job's last firm ground.
+void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, const char *detail);
+void ferry_flasher_progress_made(struct ferry_flasher *self);
+// The job goes on from its last firm ground.
+void ferry_flasher_restart_job(struct ferry_flasher *self);
+
+// flasher_connect.c, flasher_baud.c
+void ferry_flasher_connect(struct ferry_flasher *self);
+void ferry_flasher_next_attempt(struct ferry_flasher *self);
+void ferry_flasher_sync_command(struct ferry_flasher *self, uint32_t timeout_ms);
+// The rate below the one in use, 0 = none.
+uint32_t ferry_flasher_lower_rate(uint32_t rate);
+// flasher_identify.c
+void ferry_flasher_identify(struct ferry_flasher *self);
+
+// flasher_compare.c: MD5 of `len` bytes at `offset` of the region on the target (and of the source); then state next.
+void ferry_flasher_compare(struct ferry_flasher *self, uint32_t offset, uint32_t len, bool with_source,
+                           enum ferry_flasher_state next);
+// The same, compared with `bytes` instead of the source.
+void ferry_flasher_compare_bytes(struct ferry_flasher *self, uint32_t offset, uint32_t len, const uint8_t *bytes,
+                                 enum ferry_flasher_state next);
+bool ferry_flasher_equal(const struct ferry_flasher *self);
+// The target's digest is that of `len` erased bytes (256, 1024, or a multiple of 4096 up to 64 KB).
+bool ferry_flasher_target_blank(const struct ferry_flasher *self, uint32_t len);
+void ferry_flasher_compare_supplied(struct ferry_flasher *self);
+
+// flasher_plan.c
+const struct ferry_region *ferry_flasher_region(const struct ferry_flasher *self);
+uint32_t ferry_flasher_segment_len(const struct ferry_flasher *self, uint32_t offset);
+void ferry_flasher_write_begin(struct ferry_flasher *self);
+bool ferry_flasher_ask_again(struct ferry_flasher *self, enum ferry_flasher_state state);
+
+// flasher_stream.c
+void ferry_flasher_stream_ram(struct ferry_flasher *self);
+void ferry_flasher_stream_answer(struct ferry_flasher *self, const struct ferry_rom_answer *answer);
+void ferry_flasher_stream_run(struct ferry_flasher *self);        // does what can be done now
+void ferry_flasher_stream_supplied(struct ferry_flasher *self);   // the request has been answered
+uint8_t *ferry_flasher_stream_target(struct ferry_flasher *self); // where the bytes asked for belong
+
+static inline bool ferry_flasher_can(const struct ferry_flasher *self, uint32_t cap)
+{
+    return self->target.chip != NULL && ferry_chip_can(self->target.chip, cap);
+}
+static inline bool ferry_flasher_has_md5(const struct ferry_flasher *self)
+{
+    return ferry_flasher_can(self, FERRY_CAP_MD5) && !self->target.secure_download;
+}
+
+#endif
