@@ -1,4 +1,4 @@
-#include "card.h"
+#include "tests/support/card.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "card.h"
 #include "ferry/base/status.h"
+#include "tests/support/card.h"
 #include "updater/cargo.h"
 #include "updater/cargo_parts.h"
 

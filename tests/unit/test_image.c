@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "card.h"
 #include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
 #include "ferry/codec/image.h"
 #include "ports/posix/digest.h"
+#include "tests/support/card.h"
 
 // Feeds in pieces of `piece` bytes (0 = as much as there is) and gives the verdict with the hash computed.
 static int parse(struct ferry_image *image, const uint8_t *bytes, size_t len, size_t piece)

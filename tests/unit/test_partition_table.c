@@ -9,10 +9,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "card.h"
 #include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
 #include "ferry/codec/partition_table.h"
+#include "tests/support/card.h"
 
 static struct ferry_partition_table t;
 
