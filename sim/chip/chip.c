@@ -192,6 +192,7 @@ void sim_chip_start(struct sim_chip *self, enum sim_chip_cause cause, uint64_t a
     self->booted = false;
     self->ring_size = m->ring;
     self->ring_read = self->ring_write = 0;
+    memset(self->ring, 0, sizeof self->ring);
     sim_regs_reset(self->regs);
     sim_rom_reset(&self->rom);
     sim_autobaud_init(&self->autobaud);
@@ -254,7 +255,7 @@ static void leave_loader(struct sim_chip *self)
 {
     sim_chip_print(self, self->model->left_loader);
     if (self->model->panics) {
-        sim_chip_print_panic(self, "Instruction access fault", 1);
+        sim_chip_print_jump_fault(self);
     }
     sim_chip_enter(self, self->model->id == 0 ? CHIP_BASIC : CHIP_DEAD, UINT64_MAX);
 }
@@ -278,7 +279,7 @@ static void command_over(struct sim_chip *self)
         leave_loader(self);
         break;
     case SIM_ROM_PANICS:
-        sim_chip_print_panic(self, "Load access fault", 5);
+        sim_chip_print_load_fault(self);
         sim_chip_enter(self, CHIP_DEAD, UINT64_MAX);
         break;
     case SIM_ROM_HANGS:

@@ -61,7 +61,7 @@ void sim_rom_reset(struct sim_rom *self)
     self->block_size = SIM_FLASH_BLOCK;
     self->sector_size = SIM_FLASH_SECTOR;
     self->page_size = 256;
-    self->leave = self->reboot = false;
+    self->leave = self->reboot = self->flash_read = self->status_written = false;
     self->commands = 0;
     self->out_len = 0;
 }
@@ -172,6 +172,7 @@ static bool flash_end(struct sim_rom *self, const struct sim_rom_session *sessio
         return refuse(self, FAILED);
     }
     self->reboot = !self->request[8];
+    self->status_written = true;
     return true;
 }
 

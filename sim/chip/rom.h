@@ -50,7 +50,8 @@ struct sim_rom {
     size_t window_at;
     uint32_t chip_size, block_size, sector_size, page_size; // of the flash, from SPI_SET_PARAMS
     bool leave, reboot;
-    uint32_t commands; // executed since reset
+    bool flash_read, status_written; // since reset, by the ROM's own SPI functions
+    uint32_t commands;               // executed since reset
 
     // What the last command did.
     uint8_t out[SIM_ROM_OUT];

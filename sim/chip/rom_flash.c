@@ -42,11 +42,36 @@ static void account(struct sim_rom *self, int64_t us)
     self->busy_us += us > 0 ? (uint64_t)us : 0;
 }
 
+#define USR_DUMMY (1u << 29)
+#define USR_MOSI (1u << 27)
+#define USR_ADDR_MISO 0x50000000u
+
+// The ROM's functions leave their settings in the SPI registers.
+static void leave_registers(struct sim_rom *self, bool reading)
+{
+    const struct sim_spi *spi = &self->model->spi;
+    uint32_t usr = sim_regs_read(self->regs, spi->base + spi->usr);
+    uint32_t usr1 = sim_regs_read(self->regs, spi->base + spi->usr1);
+    if (spi->addr_msb) {
+        return;
+    }
+    usr = reading ? (usr & ~(USR_DUMMY | USR_MOSI)) | USR_ADDR_MISO : usr & ~USR_DUMMY;
+    sim_regs_write(self->regs, spi->base + spi->usr, usr);
+    sim_regs_write(self->regs, spi->base + spi->usr1, (usr1 & 0x3ffffffu) | 23u << 26);
+    if (reading) {
+        sim_regs_write(self->regs, spi->base + spi->usr2, 0x70000003u);
+    }
+}
+
 // Reads whole words: up to three bytes more than asked. false = nothing was read.
 static bool read_bytes(struct sim_rom *self, uint32_t address, uint32_t len, uint8_t *out, size_t room)
 {
     if (past_end(self, address, len)) {
         return false;
+    }
+    if (!self->flash_read) {
+        self->flash_read = true;
+        leave_registers(self, true);
     }
     uint32_t whole = (int32_t)len <= 0 ? 0 : (len + 3) & ~3u;
     for (uint32_t i = 0; i < whole && i < room; i++) {
@@ -69,6 +94,7 @@ static bool program_page(struct sim_rom *self, uint32_t address, const uint8_t *
 
 static bool write_bytes(struct sim_rom *self, uint32_t address, const uint8_t *bytes, uint32_t len)
 {
+    leave_registers(self, false);
     if (past_end(self, address, len) || !self->page_size || self->page_size > SIM_FLASH_SECTOR) {
         return false;
     }
@@ -112,6 +138,7 @@ static bool erase_area(struct sim_rom *self, uint32_t start, uint32_t len)
         self->block_size < self->sector_size) {
         return false;
     }
+    leave_registers(self, false);
     uint32_t per_block = self->block_size / self->sector_size, sector = start / self->sector_size;
     uint32_t left = len / self->sector_size + (len % self->sector_size != 0);
     uint32_t head = per_block - sector % per_block;
