@@ -316,6 +316,11 @@ struct ferry_flasher *world_flasher(struct world *self)
     return &self->flasher;
 }
 
+struct ferry_pump *world_pump(struct world *self)
+{
+    return &self->pump;
+}
+
 struct sim_chip *world_chip(struct world *self)
 {
     return self->chip;
@@ -384,7 +389,7 @@ void world_firmware(uint8_t *bytes, size_t len, uint32_t seed)
     for (size_t i = 0; i < 64; i++)
         words[i] = next_random(&state);
     for (size_t i = 0; i < len; i++) {
-        static const unsigned common_of_16 = 9;
+        static const unsigned common_of_16 = 11;
         if (i % 4 == 0 && i + 4 <= len && (next_random(&state) >> 8 & 15) < common_of_16) {
             uint32_t word = words[next_random(&state) >> 9 & 63];
             memcpy(bytes + i, &word, 4);

@@ -72,6 +72,7 @@ struct world_result world_finish(struct world *self);
 
 uint64_t world_now_us(const struct world *self);
 struct ferry_flasher *world_flasher(struct world *self);
+struct ferry_pump *world_pump(struct world *self);
 struct sim_chip *world_chip(struct world *self);
 struct sim_flash *world_flash_chip(struct world *self);
 // Bytes that READ gave, and how many.

@@ -373,8 +373,8 @@ static bool repeat_block(struct ferry_flasher *self, const struct ferry_rom_answ
 
 void ferry_flasher_stream_answer(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    bool data = self->rom.last_op == FERRY_ROM_OP_FLASH_DATA || self->rom.last_op == FERRY_ROM_OP_FLASH_DEFL_DATA ||
-                self->rom.last_op == FERRY_ROM_OP_MEM_DATA;
+    bool data = self->rom.answered_op == FERRY_ROM_OP_FLASH_DATA ||
+                self->rom.answered_op == FERRY_ROM_OP_FLASH_DEFL_DATA || self->rom.answered_op == FERRY_ROM_OP_MEM_DATA;
     if (data)
         self->data_out--;
     if (!answer->good) {

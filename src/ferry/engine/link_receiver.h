@@ -73,66 +73,65 @@ struct ferry_link_receiver_result {
 
 struct ferry_link_receiver {
     struct ferry_link_receiver_cfg cfg;
-    struct ferry_link_reader reader;
-    struct ferry_link_window window;
+    enum ferry_link_receiver_state state;
+    struct ferry_error error; // the last thing that went wrong; status 0 = nothing
+    uint32_t now_ms;
     // The session.
     uint16_t session;  // 0 = none
     uint32_t updater;  // whose
     uint32_t heard_ms; // when its last frame came
-    uint16_t peer_mtu;
+    uint16_t piece;    // bytes of a message in one frame
     // The request under way and its answer.
     struct ferry_link_assembly request;
-    bool working;  // a request waits for operations
-    bool answered; // answer[] belongs to answer_tag
-    uint8_t answer_tag;
+    enum ferry_link_receiver_op_kind request_op; // sink operation that it needs next
+    bool working;                                // it has not been answered yet
+    uint8_t answer_tag;                          // of the last one answered; 0 = none yet
+    uint16_t answer_len, answer_at;              // answer_at = answer_len: all sent
     uint8_t answer[FERRY_LINK_MESSAGE_MAX];
-    uint16_t answer_len;
-    uint16_t answer_at;    // next byte to send; answer_len = all sent
-    uint8_t note[4];       // a short answer outside of the session: tag, op, status, fault
-    uint16_t note_session; // 0 = none to send
-    // The operation under way.
+    uint16_t note_session; // a short answer that goes out by itself; 0 = none
+    uint8_t note_tag, note[4];
+    // The sink's operation under way.
     enum ferry_link_receiver_op_kind op;
-    uint8_t op_give_up;
+    uint16_t op_session; // the session whose request it serves; 0 = none
     uint32_t op_offset, op_len;
-    uint8_t proof_at, proof_count; // PROVE: hash number under way
+    uint8_t give_up;
+    uint8_t proof_at, proof_count;
+    uint32_t proof_offset, proof_unit;
     // The update.
-    enum ferry_link_receiver_state state;
     struct ferry_manifest manifest;
+    struct ferry_link_window window;
     uint32_t range_end;
-    uint32_t ready_to;  // prepared up to here
-    uint32_t proved_to; // ranges may not start below this
-    int broken;         // the sink failed while it wrote: status for the updater, 0 = none
+    uint32_t ready_to; // prepared up to here
+    uint16_t withheld;
+    int broken; // the sink failed while it wrote: its status, 0 = none
     // What the sink said about itself.
+    uint8_t running[32];
     uint16_t erase_ms, write_unit;
     bool deaf, info_known, on_trial;
-    uint32_t erased_ms; // when it last came back from erasing
-    bool erased_lately;
+    bool confirm_asked, reboot_asked;
+    uint32_t trial_ms; // since when it is on trial
     // Acknowledgement.
-    bool ack_due, seen_chunk;
-    uint8_t ack_wait;   // chunks since the last one
-    uint16_t highest;   // chunk number
-    uint64_t map;       // bit i: highest - 1 - i
-    uint32_t ack_limit; // offset up to which credit was given
-    uint32_t ack_ms;    // when a waiting one has to go
-    bool notice_sent;   // "busy" has been said for the operation that is about to start
-    bool chunk_waits;   // a chunk that does not fit yet lies in the frame buffer
+    bool ack_due, ack_waits, seen_chunk;
+    bool notice;       // "busy" goes along with the next one
+    uint8_t ack_count; // chunks since the last one
+    uint16_t highest;  // chunk number
+    uint64_t map;      // bit i: highest - 1 - i has come
+    uint32_t ack_limit, ack_ms;
+    bool chunk_waits; // a chunk that does not fit yet lies in the frame buffer
     struct ferry_link_frame held;
-    // Line.
-    uint32_t baud, kept_baud, wanted_baud; // wanted != 0: after the answer has gone
+    // The line.
+    uint32_t baud, kept_baud, wanted_baud; // wanted != 0: change as soon as all has been sent
     bool baud_trial;
-    uint32_t baud_ms; // when the trial ends
-    uint8_t patterns_left, pattern_index;
-    uint16_t pattern_len;
-    uint32_t pattern_bytes, pattern_frames; // received since the last TEST
+    uint16_t try_ms;
+    uint32_t baud_ms; // since when
+    uint8_t patterns_left, pattern_index, pattern_len;
+    uint32_t pattern_frames, test_bytes, test_damaged;
     // Timers and counters.
-    bool beacon_due, started;
-    uint32_t beacon_at_ms, trial_ms;
-    uint32_t noise_at; // reader.bytes - frames when the last beacon went
-    bool reboot_asked;
-    uint32_t duplicates, overruns, last_damaged;
-    struct ferry_error error;
-    uint32_t now_ms;
-    // Bytes on their way out.
+    bool beacon_due, erased_lately, overrun;
+    uint32_t beacon_ms, noise_bytes, noise_frames, erased_ms;
+    uint32_t duplicates, overruns, damaged_before;
+    // Bytes in and out.
+    struct ferry_link_reader reader;
     uint8_t tx[FERRY_LINK_PIECE_WIRE];
     uint8_t tx_len, tx_at;
 };

@@ -31,7 +31,7 @@ struct ferry_link_sender_cfg {
     bool take_over;        // from another updater
     uint32_t hello_ms;     // how long to look for a receiver; 0 = 3000
     uint32_t reconnect_ms; // how long to look for it again after contact was lost; 0 = 20000
-    uint32_t boot_ms;      // how long new firmware may take to answer; 0 = 20000
+    uint32_t boot_ms;      // how long to wait after a reboot: longer than the receiver's confirm_ms; 0 = 90000
 };
 
 enum ferry_link_sender_op {
@@ -67,8 +67,8 @@ struct ferry_link_line_report {
 struct ferry_link_flight {
     uint32_t offset;
     uint32_t sent_ms;
-    uint16_t len;  // what is still open of it; 0 = a probe
-    uint8_t state; // private
+    uint16_t len; // 0 = a probe
+    bool flying;
 };
 
 struct ferry_link_sender {
@@ -77,82 +77,81 @@ struct ferry_link_sender {
     // What hello found; valid once connected.
     struct ferry_target_info target;
     struct ferry_link_limits limits;
-    struct ferry_link_status status;
-    struct ferry_link_line_report report;
+    struct ferry_link_status status;      // of the last STATUS
+    struct ferry_link_line_report report; // of the last TEST
     // Private from here on.
-    uint8_t step;          // enum in link_sender_parts.h
-    uint8_t after_connect; // step to go on with once connected
-    uint8_t ended;         // FERRY_WANT_DONE or FERRY_WANT_FAILED
+    uint8_t step; // enum in link_sender_parts.h
+    uint8_t after_hello, after_rate;
+    uint32_t ended; // FERRY_WANT_DONE or FERRY_WANT_FAILED, 0 = an operation is under way
     struct ferry_error error;
     uint32_t now_ms;
-    uint16_t session;
-    uint16_t session_count;
-    bool connected;
+    // The session.
+    uint16_t session, session_count;
+    bool connected, rebooted, was_connected;
+    uint32_t heard_ms;      // when the last good frame came
+    uint32_t connect_by_ms; // until when a hello may go unanswered
+    uint32_t next_hello_ms; // after a hello that came too early
+    uint32_t boot_answer_ms;
     // Request and answer.
+    bool asking, resend, pending;
     uint8_t tag, tries;
-    bool asking; // an answer is awaited
-    bool resend; // pieces have to go out
     uint16_t message_len, message_at;
     uint8_t message[FERRY_LINK_MESSAGE_MAX];
     struct ferry_link_assembly answer;
     uint32_t asked_ms, answer_by_ms;
-    uint32_t heard_ms; // when the last good frame came
-    uint32_t connect_by_ms;
-    // Round trip, in ms: srtt and rttvar scaled by 8 and 4 as in RFC 6298.
-    uint32_t srtt8, rttvar4;
+    uint32_t srtt8, rttvar4; // in ms, scaled by 8 and 4 as in RFC 6298
     bool rtt_known;
-    // Plan: which units are there already.
+    // Plan: which units are on the target already.
     uint8_t have[FERRY_LINK_SENDER_UNITS / 8];
-    uint32_t unit;                     // bytes of one
-    uint32_t proof_at;                 // offset that the next PROVE starts at
-    uint32_t proof_offset, proof_unit; // of the PROVE under way
-    uint8_t proof_count, proof_index, proof_pass;
-    uint16_t proof_blank;
+    uint32_t unit;         // bytes of one
+    uint32_t proof_offset; // of the PROVE under way
+    uint32_t proof_unit;
+    uint32_t proof_next; // block that the next batch starts with
+    uint8_t proof_count, proof_index;
     uint8_t proof_hash[FERRY_LINK_HASH_COUNT][FERRY_LINK_HASH_SIZE];
+    uint16_t proof_blank, proof_deeper; // blocks of the batch that are blank; that have to be looked into
+    uint32_t batch_offset;
+    bool proof_units; // it is units that are proved, not blocks of 16
     uint32_t target_have;
     uint16_t withheld;
     uint8_t repairs;
-    bool proved, begun_once;
     // Data.
-    uint32_t range_start, range_end, next_offset, limit, received;
-    uint16_t next_seq, oldest_seq, last_highest;
-    bool seen_ack, probe_due, probe_sent;
-    uint8_t probes;          // in a row without any answer
-    uint32_t quiet_until_ms; // the target said that it will be deaf
-    uint32_t probe_at_ms;
+    uint32_t range_start, range_end, next_offset, sent_to, limit, received;
+    uint16_t next_seq, oldest_seq, last_highest, last_lost;
+    bool probe_due, probe_sent;
+    uint32_t quiet_until_ms, probe_at_ms;
     struct ferry_link_flight flight[FERRY_LINK_SENDER_FLIGHT];
-    uint16_t chunk; // size in use
-    uint16_t chunk_max;
-    uint32_t error_gap, since_error; // wire bytes between errors: estimate, and since the last one
-    uint16_t last_lost;
+    uint32_t carry_offset; // taken out of flight as lost; to be sent again
+    uint16_t carry_len;
+    uint16_t chunk, chunk_max;
+    uint32_t error_gap, since_error; // bytes on the wire between errors: estimate, and since the last one
     // The chunk that is being put together.
     bool building;
     uint32_t build_offset;
     uint16_t build_len, build_got;
     struct ferry_link_writer writer;
-    // Source digest wanted.
+    // Other bytes wanted from the source.
     uint8_t want_kind; // enum ferry_request_kind, 0 = none
     uint32_t want_offset, want_len, want_got;
-    uint8_t digest[32];
-    // Line.
-    uint32_t baud, try_baud;
-    uint32_t rates_failed; // bits of the rate list
-    bool line_wanted;
-    uint32_t hold_ms;
-    uint16_t patterns_to_send, patterns_sent, pattern_len;
-    uint16_t patterns_got;
-    uint32_t first_bytes, wait_until_ms;
-    bool rebooted;
+    uint8_t taken[32];
+    // The line.
+    uint32_t baud, wanted_baud, old_baud;
+    uint32_t ceiling; // rates from here on have failed
+    uint32_t rate_by_ms;
+    uint8_t patterns_left, pattern_len;
+    uint32_t patterns_sent, patterns_got, patterns_asked;
+    uint32_t test_wait_ms;
+    bool test_waits;
     // Out and in.
     size_t tx_len, tx_at;
-    uint32_t idle_since_ms;
-    bool line_idle;
+    bool tx_chunk;    // what goes out is a chunk: its time of sending counts
+    uint32_t idle_ms; // since when nothing has gone out
     struct ferry_link_reader reader;
-    uint8_t rx[FERRY_LINK_PLAIN_BUFFER(128)];
-    uint32_t beacon_bytes, beacon_frames, beacon_damaged;
-    bool beacon_seen;
+    uint8_t rx[FERRY_LINK_PLAIN_BUFFER(96)];
+    uint32_t beacon_bytes, beacon_frames;
+    uint8_t beacons;
     // Progress and events.
-    uint32_t done, skipped, wire_bytes, retries, chunks_sent;
+    uint32_t skipped, wire_bytes, retries;
     struct ferry_event events[4];
     uint8_t event_count;
 };

@@ -75,7 +75,8 @@ size_t ferry_rom_client_poll(struct ferry_rom_client *self, uint8_t *buf, size_t
 
 static void take_oldest(struct ferry_rom_client *self, uint32_t now_ms)
 {
-    self->last_op = self->pending[0].op;
+    self->answered_op = self->pending[0].op;
+    self->last_op = self->answer.op;
     self->pending_count--;
     memmove(self->pending, self->pending + 1, self->pending_count * sizeof self->pending[0]);
     // The next one could not be worked on before now.

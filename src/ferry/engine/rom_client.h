@@ -35,7 +35,8 @@ struct ferry_rom_client {
     // Commands sent and not answered, oldest first.
     struct ferry_rom_pending pending[FERRY_ROM_CLIENT_WINDOW];
     uint8_t pending_count;
-    uint8_t last_op; // of the command that was answered last
+    uint8_t answered_op; // of the command that was answered last
+    uint8_t last_op;     // that its answer carried (a refusal: that of the command before)
     // What arrives.
     struct ferry_slip_decoder decoder;
     uint8_t rx[FERRY_ROM_HEADER_SIZE + FERRY_ROM_MAX_BODY + 8];
