@@ -309,11 +309,9 @@ int ferry_cargo_check_layout(struct ferry_cargo_work *work)
     int status = FERRY_OK;
     for (size_t i = 0; status >= 0 && i < work->count; i++)
         status = check_bounds(work, &work->items[i]);
-    if (status >= 0)
-        status = check_overlaps(work);
     for (size_t i = 0; status >= 0 && work->has_table && i < work->count; i++)
-        status = check_partition(work, &work->items[i]);
-    return status;
+        status = check_partition(work, &work->items[i]); // before overlaps: it says more about the same trouble
+    return status < 0 ? status : check_overlaps(work);
 }
 
 // ---- target ----

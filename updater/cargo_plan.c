@@ -212,9 +212,13 @@ static int hash(struct ferry_cargo_work *work)
 
 static int run(struct ferry_cargo_work *work)
 {
-    static int (*const steps[])(struct ferry_cargo_work *) = {find_flash_size,           collect,
-                                                              ferry_cargo_place,         ferry_cargo_check_target,
-                                                              ferry_cargo_check_content, ferry_cargo_check_layout,
+    static int (*const steps[])(struct ferry_cargo_work *) = {find_flash_size,
+                                                              ferry_cargo_check_encryption,
+                                                              collect,
+                                                              ferry_cargo_place,
+                                                              ferry_cargo_check_target,
+                                                              ferry_cargo_check_content,
+                                                              ferry_cargo_check_layout,
                                                               ferry_cargo_patch};
     int status = FERRY_OK;
     for (size_t i = 0; status >= 0 && i < sizeof steps / sizeof steps[0]; i++)
