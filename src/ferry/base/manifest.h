@@ -71,7 +71,7 @@ struct ferry_target_info {
     uint8_t mac[6];
     char project[FERRY_MANIFEST_TEXT];
     char version[FERRY_MANIFEST_TEXT]; // of the running firmware
-    uint8_t sha256[32];                // of the running firmware's image; all 0 = unknown
+    uint8_t sha256[32];                // of the running image as a file (appended digest included); all 0 = unknown
     uint8_t boot_state;                // enum ferry_boot_state
     uint8_t give_up;                   // enum ferry_give_up
     uint8_t attempts_left;             // trial boots left, 0 when not on trial

@@ -27,7 +27,7 @@ enum ferry_link_op {
     FERRY_LINK_REBOOT = 10,
     FERRY_LINK_CONFIRM = 11, // sha256 of the firmware that is meant
     FERRY_LINK_REVERT = 12,
-    FERRY_LINK_TEST = 13, // flags u8, count u8, len u16 -> frames u32, bytes u32, damaged u32; then count patterns
+    FERRY_LINK_TEST = 13, // flags u8, count u8, len u16 -> frames, bytes, damaged, overruns u32; count patterns
     FERRY_LINK_OP_END
 };
 
@@ -54,13 +54,12 @@ enum ferry_link_op {
     X(FIELD_UNKNOWN, 18, "a field that must be understood is unknown")                                                 \
     X(RANGE_ORDER, 19, "a range is empty, ends beyond the image or goes backwards")                                    \
     X(RANGE_ALIGN, 20, "a range does not start at a sector")                                                           \
-    X(RANGE_OPEN, 21, "the range before it is not complete")                                                           \
     X(CHUNK_END, 22, "a chunk reaches beyond the image")                                                               \
     X(CHUNK_CREDIT, 23, "a chunk lies beyond the credit that was given")                                               \
     X(CHUNK_DIFFERS, 24, "different bytes came for the same offset")                                                   \
     X(CHUNK_NO_RANGE, 25, "a chunk came before a range was opened")                                                    \
     X(PROOF_RANGE, 26, "a proof is asked for bytes beyond the image, or for too many at once")                         \
-    X(INCOMPLETE, 27, "the end was asked for before all ranges were complete")                                         \
+    X(INCOMPLETE, 27, "the range before is not complete")                                                              \
     X(HASH_DIFFERS, 28, "the SHA-256 of what is in flash is not the manifest's")                                       \
     X(SINK, 29, "the target's own check or its flash says so")                                                         \
     X(BAUD_RANGE, 30, "this baud rate is not within the receiver's limits")                                            \

@@ -39,8 +39,8 @@ struct ferry_sink {
     int (*begin)(void *ctx, const struct ferry_manifest *manifest, struct ferry_sink_plan *plan);
     // Makes offset .. *ready_to writable (offset < *ready_to): erases what is not blank already. Erases nothing below
     // offset's sector and nothing from `end` rounded up to the next sector on, for there may be proved data. offset is
-    // a multiple of the sector, or below plan.withheld, or plan.withheld itself. It chooses the amount: 64 KiB when
-    // aligned, single sectors else. 0, FERRY_SINK_BUSY, FERRY_ERR_WRITE_FAILED.
+    // a multiple of the sector, or plan.withheld; or 0 with end = plan.withheld: then there is nothing to erase. It
+    // chooses the amount: 64 KiB when aligned, single sectors else. 0, FERRY_SINK_BUSY, FERRY_ERR_WRITE_FAILED.
     int (*prepare)(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_to);
     // Writes bytes that lie in what was prepared; offsets ascend within a range. Returns how many it took (1 .. len),
     // 0 = not yet, FERRY_ERR_WRITE_FAILED, FERRY_ERR_STORAGE_WRITE, or an IMAGE error found in the bytes.

@@ -1,0 +1,212 @@
+// The receiver's data path: chunks into the window, the window into the sink, acknowledgements back.
+#include "ferry/engine/link_receiver_parts.h"
+
+void ferry_link_receiver_close_range(struct ferry_link_receiver *self)
+{
+    if (self->state == FERRY_LINK_RECEIVER_DATA)
+        self->state = FERRY_LINK_RECEIVER_BEGUN;
+    self->chunk_waits = self->ack_due = self->ack_waits = false;
+}
+
+bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
+{
+    return self->state != FERRY_LINK_RECEIVER_DATA || self->window.base == self->range_end;
+}
+
+// Offset up to which the updater may send. Where an erase stops the ears, nothing beyond the place of the next erase:
+// when all before it has come, the line is silent by itself.
+static uint32_t credit_limit(const struct ferry_link_receiver *self)
+{
+    uint32_t room = self->cfg.window_size + (self->deaf ? 0 : self->cfg.wire_buffer);
+    uint32_t limit = self->range_end - self->window.base > room ? self->window.base + room : self->range_end;
+    if (self->deaf && limit > self->ready_to)
+        limit = self->ready_to;
+    return limit;
+}
+
+// Marks a chunk number as come. True when one before it is missing (so that the updater learns it at once).
+static bool mark(struct ferry_link_receiver *self, uint16_t seq)
+{
+    int16_t ahead = (int16_t)(seq - self->highest);
+    if (!self->seen_chunk) {
+        self->seen_chunk = true;
+        self->highest = seq;
+        self->map = 0;
+        return seq != 0;
+    }
+    if (ahead > 0) {
+        self->map = ahead > 63 ? 0 : self->map << ahead;
+        if (ahead <= 64)
+            self->map |= (uint64_t)1 << (ahead - 1);
+        self->highest = seq;
+        return ahead > 1;
+    }
+    if (ahead < 0 && ahead >= -64)
+        self->map |= (uint64_t)1 << (-ahead - 1);
+    return true;
+}
+
+static void ask_ack(struct ferry_link_receiver *self, bool now)
+{
+    self->ack_count++;
+    if (now || !self->cfg.mtu || self->ack_count >= 2) {
+        self->ack_due = true;
+    } else if (!self->ack_waits) {
+        self->ack_waits = true;
+        self->ack_ms = self->now_ms + 10;
+    }
+}
+
+static void refuse_chunk(struct ferry_link_receiver *self, int status, uint8_t fault)
+{
+    ferry_link_receiver_note(self, self->session, 0, 0, status, fault, 0);
+}
+
+static uint8_t chunk_fault(const struct ferry_link_receiver *self, uint32_t offset, size_t len)
+{
+    if (self->state != FERRY_LINK_RECEIVER_DATA)
+        return FERRY_LINK_FAULT_CHUNK_NO_RANGE;
+    if (offset > self->manifest.size || len > self->manifest.size - offset)
+        return FERRY_LINK_FAULT_CHUNK_END;
+    uint32_t room = self->cfg.window_size + self->cfg.wire_buffer;
+    uint32_t most = self->range_end - self->window.base > room ? self->window.base + room : self->range_end;
+    return offset + len > most ? FERRY_LINK_FAULT_CHUNK_CREDIT : FERRY_LINK_FAULT_NONE;
+}
+
+// False: it has to wait until the sink has taken something.
+static bool store(struct ferry_link_receiver *self, const struct ferry_link_frame *f)
+{
+    uint16_t seq = ferry_load16le(f->body);
+    uint32_t offset = ferry_load32le(f->body + 2);
+    size_t len = f->body_len - FERRY_LINK_CHUNK_HEADER;
+    int n = len ? ferry_link_window_put(&self->window, offset, f->body + FERRY_LINK_CHUNK_HEADER, len) : 0;
+    if (n == FERRY_ERR_NO_SPACE)
+        return ferry_link_window_received(&self->window) == self->window.base; // a hole: waiting would be for ever
+    if (n < 0) {
+        refuse_chunk(self, FERRY_ERR_PROTOCOL, FERRY_LINK_FAULT_CHUNK_DIFFERS);
+        return true;
+    }
+    self->duplicates += n == 0 && len;
+    bool gap = mark(self, seq);
+    ask_ack(self, gap || !len || ferry_link_window_received(&self->window) == self->range_end);
+    return true;
+}
+
+void ferry_link_receiver_chunk(struct ferry_link_receiver *self, const struct ferry_link_frame *f)
+{
+    if (f->body_len < FERRY_LINK_CHUNK_HEADER) {
+        refuse_chunk(self, FERRY_ERR_PROTOCOL, FERRY_LINK_FAULT_SHORT);
+        return;
+    }
+    if (self->state == FERRY_LINK_RECEIVER_SELECTED) // a late copy; all of it is proved
+        return;
+    if (self->broken) {
+        refuse_chunk(self, self->broken, FERRY_LINK_FAULT_SINK);
+        return;
+    }
+    uint8_t fault = chunk_fault(self, ferry_load32le(f->body + 2), f->body_len - FERRY_LINK_CHUNK_HEADER);
+    if (fault) {
+        refuse_chunk(self, FERRY_ERR_PROTOCOL, fault);
+        return;
+    }
+    self->held = *f;
+    self->chunk_waits = !store(self, f);
+}
+
+void ferry_link_receiver_retry_held(struct ferry_link_receiver *self)
+{
+    if (self->chunk_waits)
+        self->chunk_waits = !store(self, &self->held);
+}
+
+// Whole pages, or what is left before a border.
+static uint32_t write_len(const struct ferry_link_receiver *self)
+{
+    const uint8_t *bytes;
+    uint32_t base = self->window.base, n = (uint32_t)ferry_link_window_peek(&self->window, &bytes);
+    uint32_t border = self->range_end < self->ready_to ? self->range_end : self->ready_to;
+    uint32_t page = (base / self->write_unit + 1) * self->write_unit;
+    if (page < border)
+        border = page;
+    return base < border && n >= border - base ? border - base : 0;
+}
+
+bool ferry_link_receiver_choose_data(struct ferry_link_receiver *self)
+{
+    if (self->state != FERRY_LINK_RECEIVER_DATA || self->broken || self->window.base >= self->range_end)
+        return false;
+    self->op_offset = self->window.base;
+    if (self->window.base >= self->ready_to) {
+        self->op = FERRY_LINK_RECEIVER_OP_PREPARE;
+        self->op_len = self->range_end;
+        self->notice = self->ack_due = true;
+        return true;
+    }
+    self->op_len = write_len(self);
+    if (!self->op_len)
+        return false;
+    self->op = FERRY_LINK_RECEIVER_OP_WRITE;
+    return true;
+}
+
+static void fail(struct ferry_link_receiver *self, int status)
+{
+    self->broken = status;
+    refuse_chunk(self, status, FERRY_LINK_FAULT_SINK);
+}
+
+static void prepared(struct ferry_link_receiver *self, int status, const struct ferry_link_receiver_result *result)
+{
+    self->notice = false;
+    if (status >= 0 && result->ready_to <= self->window.base)
+        status = FERRY_ERR_WRITE_FAILED;
+    if (status < 0) {
+        fail(self, status);
+        return;
+    }
+    self->ready_to = result->ready_to;
+    self->erased_ms = self->now_ms;
+    self->erased_lately = !self->deaf;
+    self->damaged_before = self->reader.damaged;
+    self->ack_due = true;
+}
+
+void ferry_link_receiver_data_done(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op, int status,
+                                   const struct ferry_link_receiver_result *result)
+{
+    if (self->state != FERRY_LINK_RECEIVER_DATA) // closed meanwhile
+        return;
+    if (op == FERRY_LINK_RECEIVER_OP_PREPARE) {
+        prepared(self, status, result);
+        return;
+    }
+    if (status < 0 || result->taken > self->op_len) {
+        fail(self, status < 0 ? status : FERRY_ERR_WRITE_FAILED);
+        return;
+    }
+    ferry_link_window_take(&self->window, result->taken);
+    if (credit_limit(self) - self->ack_limit >= self->cfg.window_size / 4)
+        self->ack_due = true;
+}
+
+size_t ferry_link_receiver_put_ack(struct ferry_link_receiver *self)
+{
+    uint8_t body[FERRY_LINK_ACK_FIXED + 16];
+    struct ferry_link_writer w;
+    struct ferry_link_ack ack = {0};
+    ack.highest = self->seen_chunk ? self->highest : 0xffff;
+    ack.received = ferry_link_window_received(&self->window);
+    self->ack_limit = credit_limit(self);
+    uint32_t credit = self->ack_limit > ack.received ? self->ack_limit - ack.received : 0;
+    ack.credit = (uint16_t)(credit > 0xffff ? 0xffff : credit);
+    uint32_t busy = self->notice ? (self->erase_ms + 9u) / 10 : 0;
+    ack.busy = (uint8_t)((busy > 127 ? 127 : busy) | (self->overrun ? FERRY_LINK_ACK_OVERRUN : 0));
+    ack.map_len = self->cfg.mtu && self->cfg.mtu < 24 ? 4 : 8;
+    for (unsigned i = 0; i < ack.map_len; i++)
+        ack.map[i] = (uint8_t)(self->map >> (8 * i));
+    ferry_link_writer_begin(&w, self->tx, sizeof self->tx, true, FERRY_LINK_ACK, self->session);
+    ferry_link_writer_put(&w, body, ferry_link_put_ack(body, &ack));
+    self->ack_due = self->ack_waits = false;
+    self->ack_count = 0;
+    return ferry_link_writer_end(&w);
+}
