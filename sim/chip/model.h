@@ -67,7 +67,10 @@ struct sim_model {
     struct sim_reset_text strap_download, strap_normal, strap_recorded;
     const char *wait, *wait_recorded;
     const char *left_loader; // text after FLASH_END with flag 1
-    bool panics;             // a bad address prints a register dump (RISC-V) instead of nothing
+    struct {
+        uint32_t from, to;
+    } mapped[9]; // addresses where a load finds something
+    bool panics; // a bad address prints a register dump (RISC-V) instead of nothing
 };
 
 const struct sim_model *sim_model_find(const char *name); // as esptool's --chip; NULL = unknown

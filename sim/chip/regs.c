@@ -225,11 +225,6 @@ void sim_regs_reset(struct sim_regs *self)
     memset(self->status, 0, sizeof self->status);
 }
 
-static bool is_spi(const struct sim_regs *self, uint32_t address)
-{
-    return address - self->cfg.model->spi.base < 0x100;
-}
-
 static uint32_t spi_get(struct sim_regs *self, uint32_t offset)
 {
     return peek(self, self->cfg.model->spi.base + offset);
@@ -401,18 +396,23 @@ static bool is_read_only(const struct sim_regs *self, uint32_t address)
 
 uint32_t sim_regs_read(struct sim_regs *self, uint32_t address)
 {
-    if (address & 3u) { // as recorded: nothing comes of a misaligned load
-        return 0;
-    }
-    return peek(self, address);
+    unsigned shift = (address & 3u) * 8; // a misaligned load takes from both words
+    uint32_t low = peek(self, address & ~3u);
+    return shift ? low >> shift | peek(self, (address & ~3u) + 4) << (32 - shift) : low;
 }
 
 void sim_regs_write(struct sim_regs *self, uint32_t address, uint32_t value)
 {
-    if ((address & 3u) || is_read_only(self, address)) {
+    if (address & 3u) {
+        uint8_t bytes[4];
+        ferry_store32le(bytes, value);
+        sim_regs_store(self, address, bytes, sizeof bytes);
         return;
     }
-    if (is_spi(self, address) && address == self->cfg.model->spi.base + SPI_CMD) {
+    if (is_read_only(self, address)) {
+        return;
+    }
+    if (address == self->cfg.model->spi.base + SPI_CMD) {
         if (value & CMD_USR) {
             user_command(self);
         } else if (value & CMD_PROGRAM_AND_ERASE) {
@@ -437,8 +437,17 @@ void sim_regs_store(struct sim_regs *self, uint32_t address, const uint8_t *byte
 
 bool sim_regs_faults(const struct sim_regs *self, uint32_t address)
 {
-    (void)self;
-    return address < 0x1000;
+    const struct sim_model *m = self->cfg.model;
+    if (!m->mapped[0].to) { // not known in detail: below lies nothing on any of the chips
+        return address < 0x30000000;
+    }
+    for (size_t i = 0; i < sizeof m->mapped / sizeof m->mapped[0]; i++) {
+        if (address >= m->mapped[i].from && address < m->mapped[i].to) {
+            return false;
+        }
+    }
+    // The emulator has the memory of a display there, and recorded dialogues read it.
+    return !(self->cfg.recorded && address >= 0x20000000 && address < 0x201d4c00);
 }
 
 void sim_regs_set_uart_divider(struct sim_regs *self, uint32_t sixteenths)
