@@ -35,8 +35,9 @@ static cJSON *part_facts(struct ferry_inspect_facts *facts, const struct ferry_c
         ferry_cargo_file_close(&file);
     }
     ferry_inspect_facts_text(object, "path", shown);
-    if (part->placed)
-        cJSON_AddNumberToObject(object, "flash_address", part->address);
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(object, "address"); // a merged image says it itself
+    if (part->placed || own)
+        cJSON_AddNumberToObject(object, "flash_address", own && !part->placed ? own->valuedouble : part->address);
     const cJSON *image = cJSON_GetObjectItemCaseSensitive(object, "image");
     const cJSON *size = cJSON_GetObjectItemCaseSensitive(image, "flash_size");
     if (cJSON_IsNumber(size) && cJSON_GetObjectItemCaseSensitive(image, "bootloader"))

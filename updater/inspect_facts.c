@@ -272,6 +272,7 @@ static void merged_apps(struct ferry_inspect_facts *self, cJSON *object, const s
             source->read(source->ctx, row->address - base, &magic, 1) < 0 || magic != FERRY_IMAGE_MAGIC)
             continue;
         cJSON *app = image_facts(self, source, row->address - base, shown);
+        cJSON_DeleteItemFromObjectCaseSensitive(app, "bytes_behind");
         ferry_inspect_facts_text(app, "partition", row->label);
         cJSON_AddItemToArray(apps, app);
     }
@@ -283,7 +284,9 @@ static void merged_facts(struct ferry_inspect_facts *self, cJSON *object, const 
     struct ferry_partition_table table = {.count = 0};
     struct ferry_otadata_entry entries[2];
     number(object, "address", peek->base);
-    cJSON_AddItemToObject(object, "image", image_facts(self, source, peek->boot_offset, shown));
+    cJSON *boot = image_facts(self, source, peek->boot_offset, shown);
+    cJSON_DeleteItemFromObjectCaseSensitive(boot, "bytes_behind"); // the rest of the image, which is described too
+    cJSON_AddItemToObject(object, "image", boot);
     if (peek->table_address == UINT32_MAX)
         return;
     cJSON_AddItemToObject(object, "partition_table",
