@@ -34,7 +34,7 @@ static void forget_wishes(struct ferry_flasher *self)
 void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
     forget_wishes(self);
-    self->state = (uint8_t)state;
+    self->state = state;
     const char *step = table[state].step;
     if (step != NULL && step != self->error.step) {
         self->error.step = step;
@@ -47,7 +47,7 @@ void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state
 void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
     forget_wishes(self);
-    self->state = (uint8_t)state;
+    self->state = state;
     table[state].done(self, NULL);
 }
 
@@ -66,7 +66,6 @@ void ferry_flasher_fail(struct ferry_flasher *self, int status, const char *deta
         self->error.status = status;
         self->error.detail = detail;
         self->error.address = address;
-        self->error.hint = ferry_status_hint(status);
     }
     ferry_flasher_finish(self);
 }
@@ -130,7 +129,7 @@ void ferry_flasher_lines(struct ferry_flasher *self, const struct ferry_line_req
     self->line_request = *request;
     self->lines_wanted = true;
     if (request->baud != 0)
-        self->rate = self->host_baud = request->baud;
+        self->rate = request->baud;
 }
 
 void ferry_flasher_ask(struct ferry_flasher *self, const struct ferry_request *request)
@@ -194,7 +193,7 @@ static void take_answer(struct ferry_flasher *self)
 static size_t feed(void *ctx, const uint8_t *bytes, size_t len, uint32_t now_ms)
 {
     struct ferry_flasher *self = ctx;
-    self->now_ms = self->rx_ms = now_ms;
+    self->now_ms = now_ms;
     size_t used = 0;
     while (used < len) {
         bool answered;
@@ -363,7 +362,7 @@ static void progress(const void *ctx, struct ferry_progress *out)
     at = at < size ? at : size;
     *out = (struct ferry_progress){
         .step = self->error.step,
-        .region = self->region,
+        .region = (uint8_t)self->region,
         .region_count = self->job.region_count,
         .region_done = at,
         .region_size = size,

@@ -105,62 +105,63 @@ struct ferry_flasher_slot {
 };
 
 struct ferry_flasher {
-    struct ferry_rom_client rom;
-    struct ferry_flasher_cfg cfg;
+    // Private words first: compressed instructions reach the first 128 bytes of a struct only.
+    uint32_t state, after_state;    // enum ferry_flasher_state; where a shared state goes on
+    uint32_t pos, look, erased_end; // writing: offsets in the region
+    uint32_t region;
+    uint32_t now_ms, wait_until_ms, drain_until_ms;
+    uint32_t rate;  // of the wire, now
+    uint32_t tries; // since the last progress
+    uint32_t compare_offset, compare_len;
+    uint32_t chunk_offset, chunk_raw, chunk_total, chunk_blocks, chunk_block, chunk_at;
+    uint32_t block_size; // largest block in use
+    uint32_t group_offset, group_end;
+    uint32_t step_index, sync_tries, attempt;
+    uint32_t unit_len, unit_at, out_at;
+    uint32_t data_at; // bytes of the request that have come
+    // Public: see the functions below.
     struct ferry_target target;
+    struct ferry_flasher_cfg cfg;
     struct ferry_rom_job job;
-    // Private from here on.
-    uint8_t state, after_state; // enum ferry_flasher_state; where a shared state goes on
-    bool busy, done, connected, reconnecting, synced, person;
-    uint32_t now_ms, rx_ms, total_size;
+    struct ferry_rom_client rom;
+    // Private.
+    bool busy, connected, reconnecting, synced, person;
+    bool lines_wanted, waiting, draining, data_wanted, output_ready, read_warned;
     struct ferry_error error;
-    // What is asked of the caller.
-    bool lines_wanted, waiting, draining;
-    uint32_t wait_until_ms, drain_until_ms;
     struct ferry_line_request line_request;
-    bool data_wanted, data_taken;
     struct ferry_request request;
-    uint32_t data_at;  // bytes of the request that have come
     uint8_t small[32]; // answers to MD5 and PACKED_SIZE requests
     struct ferry_event events[FERRY_FLASHER_EVENTS];
     uint8_t event_at, event_count;
     // Connecting.
-    uint8_t attempt, sync_tries, rate_index, step_index, seen_count, line_tries;
-    uint32_t connect_rate, host_baud, rate;
+    uint8_t seen_count, line_tries;
+    uint32_t connect_rate;
     uint32_t seen[6]; // a value read once, waiting to be confirmed
     uint32_t raw[FERRY_FIELD_COUNT + 4];
     uint32_t spi_saved[2];
     uint8_t mac_before[6];
     // Recovering.
-    uint8_t tries; // since the last progress
     uint8_t reconnects;
     bool anomaly; // something went wrong after the first erase: prove everything once more at the end
     int last_status, last_peer;
     const char *last_detail;
     uint32_t last_address;
     // Comparing a range with the source.
-    uint32_t compare_offset, compare_len, source_offset, source_len;
-    uint8_t source_region;
+    uint32_t source_offset, source_len;
+    uint32_t source_region;
     bool source_known, want_source, target_known, compared_twice;
     uint8_t source_md5[16], target_md5[16];
     const uint8_t *compare_bytes;
-    // Writing: where the job stands.
+    // Writing.
     struct ferry_region whole; // ERASE_CHIP: the flash
-    uint8_t region, passes;
+    uint8_t passes;
     bool proving; // the pass over everything after an anomaly
-    uint32_t pos, look, erased_end, written, skipped, skipped_total, total_done, retries, segment_index;
-    uint16_t need_write, need_erase, probed;
+    uint32_t total_size, written, skipped, skipped_total, total_done, retries, segment_index;
+    uint16_t need_write, need_erase;
     uint8_t sector;
-    // Writing: the stream of blocks.
     struct ferry_flasher_slot slots[2];
-    uint8_t slot_count, fill_slot, send_slot, window, window_now, data_out, shift, repeats;
-    uint16_t block_size; // largest block in use
-    uint32_t group_offset, group_end, chunk_offset, chunk_raw, chunk_total, chunk_blocks, chunk_block, chunk_at;
-    uint8_t chunk_kind;
+    uint8_t slot_count, fill_slot, send_slot, window_now, data_out, shift, repeats, chunk_kind;
     bool chunk_open;
-    // Reading.
-    uint32_t unit_len, unit_at, out_at;
-    bool output_ready, read_warned;
     uint32_t value;
 };
 

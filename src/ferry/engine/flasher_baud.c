@@ -33,11 +33,13 @@ static uint32_t rate_for_rom(const struct ferry_flasher *self, uint32_t rate)
     uint32_t assumed = chip->rom_xtal_mhz != 0 ? chip->rom_xtal_mhz : raw_field(self, FERRY_FIELD_ROM_XTAL);
     uint32_t true_mhz = self->target.xtal_mhz;
     if (assumed != 0 && true_mhz != 0 && assumed != true_mhz)
-        return (uint32_t)((uint64_t)rate * assumed / true_mhz);
-    uint64_t guess_hz =
-        (uint64_t)raw_field(self, FERRY_FIELD_CALIBRATION) * 15625u * raw_field(self, FERRY_FIELD_RC_FREQ) / 40u;
-    if (ferry_chip_can(chip, FERRY_CAP_BAUD_BY_XTAL) && guess_hz > 15000000u && guess_hz < 60000000u)
-        return (uint32_t)((uint64_t)rate * guess_hz / (guess_hz > 33000000u ? 40000000u : 26000000u));
+        return rate / 4 * assumed / true_mhz * 4;
+    uint32_t count = raw_field(self, FERRY_FIELD_CALIBRATION), rc = raw_field(self, FERRY_FIELD_RC_FREQ);
+    if (!ferry_chip_can(chip, FERRY_CAP_BAUD_BY_XTAL) || count > 0xffffu)
+        return rate;
+    uint32_t guess_khz = count * rc * 25u / 64u; // the ROM: count x 15625 x rc / 40 Hz
+    if (guess_khz > 15000u && guess_khz < 60000u)
+        return rate / 100u * guess_khz / (guess_khz > 33000u ? 40000u : 26000u) * 100u;
     return rate;
 }
 

@@ -32,7 +32,7 @@ static void ask_source(struct ferry_flasher *self)
 {
     struct ferry_request request = {
         .kind = self->compare_bytes != NULL ? FERRY_REQUEST_MD5_OF : FERRY_REQUEST_MD5,
-        .region = self->region,
+        .region = (uint8_t)self->region,
         .len = 16,
         .segment_offset = self->compare_offset,
         .segment_len = self->compare_len,
@@ -51,7 +51,7 @@ static void begin(struct ferry_flasher *self, uint32_t offset, uint32_t len, enu
 {
     self->compare_offset = offset;
     self->compare_len = len;
-    self->after_state = (uint8_t)next;
+    self->after_state = next;
     self->target_known = false;
     ferry_flasher_go(self, FERRY_FL_COMPARE);
 }

@@ -207,8 +207,8 @@ static uint8_t crystal(const struct ferry_flasher *self)
     const struct ferry_chip *chip = self->target.chip;
     if (chip->xtal_mhz != 0)
         return chip->xtal_mhz;
-    uint64_t hz = (uint64_t)(self->raw[STEP_CLKDIV] & 0xfffffu) * self->connect_rate / chip->uart_clk_div;
-    return hz == 0 ? 0 : hz > 45000000u ? 48 : hz > 33000000u ? 40 : 26;
+    uint32_t khz = (self->raw[STEP_CLKDIV] & 0xfffffu) * (self->connect_rate / 100u) / 10u / chip->uart_clk_div;
+    return khz == 0 ? 0 : khz > 45000u ? 48 : khz > 33000u ? 40 : 26;
 }
 
 static void take_fields(struct ferry_flasher *self)

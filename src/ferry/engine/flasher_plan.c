@@ -155,7 +155,7 @@ static void judged(struct ferry_flasher *self, uint16_t write, uint16_t erase)
 static void judge_next(struct ferry_flasher *self)
 {
     uint32_t len = ferry_flasher_segment_len(self, self->look);
-    self->probed = 0;
+
     self->sector = 0;
     if (!ferry_flasher_has_md5(self) || self->job.no_skip || self->tries >= BLIND_TRIES) {
         uint32_t left = ferry_flasher_region(self)->size - self->pos, limit = run_limit(self);

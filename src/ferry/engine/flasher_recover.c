@@ -69,7 +69,7 @@ void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, con
         fail_with_cause(self);
         return;
     }
-    ferry_flasher_event(self, FERRY_EVENT_NOTE, ferry_status_text(self->last_status), self->last_address,
+    ferry_flasher_event(self, FERRY_EVENT_NOTE, "an error on the line or in the target: repeating", self->last_address,
                         (uint32_t)peer, self->tries);
     self->after_state = FERRY_FL_RESYNC;
     self->sync_tries = 0;

@@ -119,7 +119,7 @@ static void ask_packed(struct ferry_flasher *self, enum ferry_request_kind kind,
 {
     struct ferry_request request = {
         .kind = kind,
-        .region = self->region,
+        .region = (uint8_t)self->region,
         .offset = offset,
         .len = len,
         .segment_offset = self->chunk_offset,
@@ -207,9 +207,10 @@ static void begin_fill(struct ferry_flasher *self)
     }
     uint32_t raw = self->chunk_raw - at < slot->want ? self->chunk_raw - at : slot->want;
     memset(slot_bytes(self, self->fill_slot) + raw, 0xff, slot->want - raw); // blocks are multiples of 4
-    ferry_flasher_ask(
-        self, &(struct ferry_request){
-                  .kind = FERRY_REQUEST_RAW, .region = self->region, .offset = self->chunk_offset + at, .len = raw});
+    ferry_flasher_ask(self, &(struct ferry_request){.kind = FERRY_REQUEST_RAW,
+                                                    .region = (uint8_t)self->region,
+                                                    .offset = self->chunk_offset + at,
+                                                    .len = raw});
 }
 
 // Starts filling a free slot. False: none free, nothing left, or a request is under way.

@@ -111,8 +111,9 @@ struct ferry_link_receiver {
     bool confirm_asked, reboot_asked;
     uint32_t trial_ms; // since when it is on trial
     // Acknowledgement.
-    bool ack_due, ack_waits, seen_chunk;
+    bool ack_due, ack_waits, ack_again, seen_chunk;
     bool notice;       // "busy" goes along with the next one
+    uint16_t chunk_len; // of the last one
     uint8_t ack_count; // chunks since the last one
     uint16_t highest;  // chunk number
     uint64_t map;      // bit i: highest - 1 - i has come

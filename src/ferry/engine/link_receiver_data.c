@@ -5,7 +5,7 @@ void ferry_link_receiver_close_range(struct ferry_link_receiver *self)
 {
     if (self->state == FERRY_LINK_RECEIVER_DATA)
         self->state = FERRY_LINK_RECEIVER_BEGUN;
-    self->chunk_waits = self->ack_due = self->ack_waits = false;
+    self->chunk_waits = self->ack_due = self->ack_waits = self->ack_again = false;
 }
 
 bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
@@ -17,7 +17,9 @@ bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
 // when all before it has come, the line is silent by itself.
 static uint32_t credit_limit(const struct ferry_link_receiver *self)
 {
-    uint32_t room = self->cfg.window_size + (self->deaf ? 0 : self->cfg.wire_buffer);
+    // The port's buffer holds whole frames, not only their data, and probes.
+    uint32_t data = self->chunk_len, port = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
+    uint32_t room = self->cfg.window_size + (self->deaf || port < 128 ? 0 : port - 128);
     uint32_t limit = self->range_end - self->window.base > room ? self->window.base + room : self->range_end;
     if (self->deaf && limit > self->ready_to)
         limit = self->ready_to;
@@ -110,6 +112,8 @@ void ferry_link_receiver_chunk(struct ferry_link_receiver *self, const struct fe
         return;
     }
     self->held = *f;
+    if (f->body_len > FERRY_LINK_CHUNK_HEADER)
+        self->chunk_len = (uint16_t)(f->body_len - FERRY_LINK_CHUNK_HEADER);
     self->chunk_waits = !store(self, f);
 }
 
@@ -168,7 +172,8 @@ static void prepared(struct ferry_link_receiver *self, int status, const struct 
     self->erased_ms = self->now_ms;
     self->erased_lately = !self->deaf;
     self->damaged_before = self->reader.damaged;
-    self->ack_due = true;
+    // Twice: if this one were lost, the updater would stay patient for the whole time that was announced.
+    self->ack_due = self->ack_again = true;
 }
 
 void ferry_link_receiver_data_done(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op, int status,
@@ -206,7 +211,9 @@ size_t ferry_link_receiver_put_ack(struct ferry_link_receiver *self)
         ack.map[i] = (uint8_t)(self->map >> (8 * i));
     ferry_link_writer_begin(&w, self->tx, sizeof self->tx, true, FERRY_LINK_ACK, self->session);
     ferry_link_writer_put(&w, body, ferry_link_put_ack(body, &ack));
-    self->ack_due = self->ack_waits = false;
+    self->ack_waits = self->ack_again;
+    self->ack_ms = self->now_ms + 5;
+    self->ack_due = self->ack_again = false;
     self->ack_count = 0;
     return ferry_link_writer_end(&w);
 }

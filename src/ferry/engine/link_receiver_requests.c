@@ -344,6 +344,7 @@ static void adopt(struct ferry_link_receiver *self, const struct ferry_link_fram
     self->answer_len = self->answer_at = 0;
     self->patterns_left = 0;
     self->seen_chunk = false;
+    self->chunk_len = 128;
     ferry_link_assembly_reset(&self->request);
 }
 

@@ -35,7 +35,7 @@ int ferry_link_sender_start(struct ferry_link_sender *self, const struct ferry_l
     if (job->op == FERRY_LINK_SENDER_SEND && job->manifest.size == 0)
         return FERRY_ERR_ARG;
     self->job = *job;
-    self->now_ms = now_ms;
+    self->now_ms = self->beat_ms = now_ms;
     self->ended = 0;
     memset(&self->error, 0, sizeof self->error);
     self->repairs = 0;
@@ -205,7 +205,9 @@ static size_t poll(void *me, uint8_t *buf, size_t cap, uint32_t now_ms)
 static void step(void *me, uint32_t now_ms)
 {
     struct ferry_link_sender *self = me;
+    bool line = self->step == LINK_STEP_RATE_TRY || self->step >= LINK_STEP_TEST_RESET;
     self->now_ms = now_ms;
+    self->beat_ms = now_ms + (line ? 5 : 20);
     if (self->ended)
         return;
     ferry_link_sender_line_step(self);
@@ -223,10 +225,10 @@ static uint32_t sooner(uint32_t now, uint32_t when, uint32_t best)
 static uint32_t deadline(const void *me, uint32_t now)
 {
     const struct ferry_link_sender *self = me;
-    uint32_t best = 100;
+    uint32_t best = self->ended ? 1000 : sooner(now, self->beat_ms, 20);
     if (self->asking && !self->resend && !tx_busy(self))
         best = sooner(now, self->answer_by_ms + ferry_link_sender_timeout(self), best);
-    if (self->step == LINK_STEP_DATA && !tx_busy(self))
+    if (self->step == LINK_STEP_DATA && !tx_busy(self) && !self->building)
         best = sooner(now, self->probe_at_ms, best);
     return best;
 }

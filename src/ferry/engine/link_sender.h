@@ -84,7 +84,7 @@ struct ferry_link_sender {
     uint8_t after_hello, after_rate;
     uint32_t ended; // FERRY_WANT_DONE or FERRY_WANT_FAILED, 0 = an operation is under way
     struct ferry_error error;
-    uint32_t now_ms;
+    uint32_t now_ms, beat_ms; // the last time heard of; when step() looks around next
     // The session.
     uint16_t session, session_count;
     bool connected, rebooted, was_connected;
@@ -118,7 +118,7 @@ struct ferry_link_sender {
     // Data.
     uint32_t range_start, range_end, next_offset, sent_to, limit, received;
     uint16_t next_seq, oldest_seq, last_highest, last_lost;
-    bool probe_due, probe_sent;
+    bool probe_due, probe_sent, had_errors;
     uint32_t quiet_until_ms, probe_at_ms;
     struct ferry_link_flight flight[FERRY_LINK_SENDER_FLIGHT];
     uint32_t carry_offset; // taken out of flight as lost; to be sent again

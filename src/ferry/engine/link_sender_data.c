@@ -16,8 +16,11 @@ static uint32_t isqrt(uint32_t v)
 // P = sqrt(overhead / (8 BER)), and 1 / (8 BER) is the number of bytes between errors.
 static void fit_chunk(struct ferry_link_sender *self)
 {
-    if (self->since_error > self->error_gap)
-        self->error_gap = self->since_error;
+    // As long as nothing was lost, what has gone well is the best estimate; later a gap has to be far above the
+    // average to count, or the lucky ones would drive the estimate up.
+    uint32_t evidence = self->had_errors ? self->since_error / 3 : self->since_error;
+    if (evidence > self->error_gap)
+        self->error_gap = evidence;
     uint32_t gap = self->error_gap < UINT32_MAX / 32 ? self->error_gap : UINT32_MAX / 32;
     uint32_t best = isqrt(SENDER_OVERHEAD * gap);
     best = best < 32 ? 32 : best >= 512 ? best & ~255u : best & ~15u;
@@ -30,6 +33,7 @@ static void note_loss(struct ferry_link_sender *self, uint16_t seq)
     self->retries++;
     if (self->cfg.mtu || self->cfg.clean)
         return;
+    self->had_errors = true;
     if ((uint16_t)(seq - self->last_lost) > 1) {
         self->error_gap = self->error_gap - self->error_gap / 8 + self->since_error / 8;
         self->since_error = 0;
@@ -114,7 +118,8 @@ static bool send_carried(struct ferry_link_sender *self)
         self->carry_len = 0;
     if (!self->carry_len)
         return false;
-    uint16_t n = self->carry_len < self->chunk ? self->carry_len : self->chunk;
+    // A little more than the size of now goes at once: a rest of a few bytes would cost a frame of its own.
+    uint16_t n = self->carry_len <= self->chunk + self->chunk / 2 ? self->carry_len : self->chunk;
     begin_frame(self, self->carry_offset, n);
     self->carry_offset += n;
     self->carry_len = (uint16_t)(self->carry_len - n);
@@ -189,10 +194,13 @@ void ferry_link_sender_chunk_data(struct ferry_link_sender *self, const uint8_t 
         finish_frame(self);
 }
 
+// The wire is idle when a probe is due, so it costs nothing to send the first ones early.
 static void arm_probe(struct ferry_link_sender *self)
 {
     bool quiet = !ferry_time_reached(self->now_ms, self->quiet_until_ms);
-    self->probe_at_ms = (quiet ? self->quiet_until_ms : self->now_ms) + ferry_link_sender_timeout(self);
+    uint32_t soon = self->srtt8 / 8 + self->rttvar4 / 2 + 4, late = ferry_link_sender_timeout(self);
+    uint32_t wait = self->rtt_known && self->tries < 4 && soon < late ? soon : late;
+    self->probe_at_ms = (quiet ? self->quiet_until_ms : self->now_ms) + wait;
 }
 
 void ferry_link_sender_chunk_sent(struct ferry_link_sender *self)

@@ -213,6 +213,7 @@ static void size_chunks(struct ferry_link_sender *self)
     bool fixed = self->cfg.mtu || self->cfg.clean;
     self->error_gap = fixed ? UINT32_MAX / 32 : 128u * 128u / SENDER_OVERHEAD + 1;
     self->since_error = 0;
+    self->had_errors = false;
 }
 
 static void on_hello(struct ferry_link_sender *self, const uint8_t *in, size_t len)

@@ -226,8 +226,6 @@ int ferry_pump_run(struct ferry_pump *self, const struct ferry_clock *clock, int
 void ferry_pump_error(const struct ferry_pump *self, struct ferry_error *out)
 {
     self->ops->error(self->engine, out);
-    if (self->wire_error != 0 && out->status == 0) {
+    if (self->wire_error != 0 && out->status == 0)
         out->status = self->wire_error;
-        out->hint = ferry_status_hint(self->wire_error);
-    }
 }
