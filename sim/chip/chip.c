@@ -279,7 +279,7 @@ static void command_over(struct sim_chip *self)
         leave_loader(self);
         break;
     case SIM_ROM_PANICS:
-        sim_chip_print_load_fault(self);
+        sim_chip_print_access_fault(self);
         sim_chip_enter(self, CHIP_DEAD, UINT64_MAX);
         break;
     case SIM_ROM_HANGS:

@@ -56,7 +56,7 @@ struct sim_chip {
 void sim_chip_print(struct sim_chip *self, const char *text);
 void sim_chip_send(struct sim_chip *self, const uint8_t *bytes, size_t len);
 void sim_chip_print_banner(struct sim_chip *self);
-void sim_chip_print_load_fault(struct sim_chip *self);
+void sim_chip_print_access_fault(struct sim_chip *self);
 void sim_chip_print_jump_fault(struct sim_chip *self);
 void sim_chip_enter(struct sim_chip *self, enum sim_chip_state state, uint64_t after_us);
 void sim_chip_start(struct sim_chip *self, enum sim_chip_cause cause, uint64_t after_us);

@@ -112,15 +112,19 @@ static void print_dump(struct sim_chip *self, const char *what, unsigned cause, 
     print_stack(self, value[2]);
 }
 
-// A load from an address where nothing is.
-void sim_chip_print_load_fault(struct sim_chip *self)
+// A load from, or a store to, an address where nothing is. The registers are those of the recorded load.
+void sim_chip_print_access_fault(struct sim_chip *self)
 {
     const uint32_t value[REGISTERS] = {
         0x4004b6aa, 0x4004bcc6, 0x3fcde620, 0,          0,          0x4004bb40, 0x0000000f, 0x3ff1ba30,
         0x0000000c, 0x3fccae04, 0,          0x3fcde64c, 0x3fcde678, 0x000000c0, 0x00000012, 0,
         0x80000000, 0x00000010, 0x3fcdef18, 0x00002000, 0x3ff1e080, 0x3fccd000, 0,          0,
         0x00000001, 0,          0,          0,          0,          0x3ff1ba70, 0x3ff1ba60, 0x3ff1ba50};
-    print_dump(self, "Load access fault", 5, value);
+    if (self->rom.storing) {
+        print_dump(self, "Store/AMO access fault", 7, value);
+    } else {
+        print_dump(self, "Load access fault", 5, value);
+    }
 }
 
 // A jump to 0, which is where FLASH_END leads.

@@ -144,6 +144,7 @@ static bool mem_data(struct sim_rom *self)
         return false;
     }
     uint32_t len = sim_rom_word(self, 8);
+    self->storing = true;
     if (len && !touch(self, self->session.address)) {
         return false;
     }
@@ -361,6 +362,7 @@ static void run_request(struct sim_rom *self)
     self->busy_us = 0;
     self->divider = 0;
     self->then = SIM_ROM_STAYS;
+    self->storing = false;
     self->commands++;
     sim_rom_spend(self, COMMAND_US);
     bool good = known ? execute(self, op, &body) : refuse(self, BAD_REQUEST);

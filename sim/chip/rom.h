@@ -58,6 +58,7 @@ struct sim_rom {
     size_t out_len;
     uint64_t busy_us;
     enum sim_rom_then then;
+    bool storing; // SIM_ROM_PANICS: over a store, not a load
     uint32_t entry;
     uint32_t divider; // CHANGE_BAUDRATE: new clock divider in 1/16, 0 = none. Takes effect behind the answer.
 };
