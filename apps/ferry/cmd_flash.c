@@ -189,8 +189,6 @@ static void show_plan(struct flash *f, const struct ferry_plan *plan)
     cli_display_line(display, "Cargo: %s%s%s%s%s%s, %u region%s, %s", name, plan->version[0] ? " " : "", plan->version,
                      plan->idf[0] ? " (ESP-IDF " : "", plan->idf, plan->idf[0] ? ")" : "", plan->count,
                      plan->count == 1 ? "" : "s", ferry_posix_number_bytes(total, size, sizeof size));
-    for (uint8_t i = 0; i < plan->warning_count; i++)
-        cli_display_warning(display, plan->warnings[i]);
 }
 
 static void show_region(struct flash *f, const struct ferry_plan *plan, const uint32_t *a, uint32_t now_ms)
@@ -221,7 +219,7 @@ static int tick(void *ctx)
     uint32_t now_ms = f->session.clock.now_ms(f->session.clock.ctx);
     const struct ferry_target *target = ferry_job_target(&f->job);
     const struct ferry_plan *plan = ferry_job_plan(&f->job);
-    if (target && !f->target_shown) {
+    if (target && !f->target_shown && f->job.state != FERRY_JOB_CONNECTING) { // complete, or as far as it came
         f->target_shown = true;
         cli_display_target(&f->session.display, target, f->session.port_name);
     }
@@ -366,6 +364,7 @@ static int run(struct flash *f)
         ferry_fault_set(&f->session.fault, status, 0, "%s", ferry_status_text(status));
         return cli_session_fail(&f->session);
     }
+    cli_display_status(&f->session.display, "Connecting to %s ...", f->session.port_name);
     ferry_job_run(&f->job, &f->session.clock, tick, f);
     show_events(f, f->session.clock.now_ms(f->session.clock.ctx));
     const struct ferry_job_result *result = ferry_job_result(&f->job);

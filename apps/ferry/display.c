@@ -70,6 +70,19 @@ void cli_display_good(struct cli_display *self, const char *format, ...)
     va_end(args);
 }
 
+void cli_display_status(struct cli_display *self, const char *format, ...)
+{
+    if (self->quiet || self->json || !self->console.tty)
+        return;
+    va_list args;
+    va_start(args, format);
+    fputs("\r\033[K", stdout);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout);
+    self->drawn = true;
+}
+
 void cli_display_note(struct cli_display *self, const char *text)
 {
     if (self->json) {
@@ -146,7 +159,7 @@ static void target_json(struct cli_display *self, const struct ferry_target *t, 
         cJSON_AddBoolToObject(object, "flash_encryption", t->flash_encryption);
         cJSON_AddBoolToObject(object, "secure_download", t->secure_download);
     }
-    if (t->baud)
+    if (t->baud && strncmp(port, "socket://", 9) != 0)
         cJSON_AddNumberToObject(object, "baud", t->baud);
     cli_display_json(self, "target", object);
 }
@@ -201,7 +214,7 @@ void cli_display_target(struct cli_display *self, const struct ferry_target *t, 
     else if (t->flash_id)
         cli_display_line(self, "  flash      id 0x%06x, size unknown", (unsigned)t->flash_id);
     print_security(self, t);
-    if (t->baud)
+    if (t->baud && strncmp(port, "socket://", 9) != 0)
         cli_display_line(self, "  line       %s at %lu baud", port, (unsigned long)t->baud);
     else
         cli_display_line(self, "  line       %s", port);
@@ -277,7 +290,8 @@ void cli_display_progress(struct cli_display *self, const struct ferry_progress 
     if (!self->console.tty) {
         char done[16], size[16];
         if (!told_enough(self, p, 25) && p->region_done < p->region_size)
-            cli_display_line(self, "%s: %u %% (%s of %s)", name, (unsigned)(self->shown * 25),
+            cli_display_line(self, "%s: %u %% (%s of %s)", name,
+                             (unsigned)((uint64_t)p->region_done * 100 / p->region_size),
                              ferry_posix_number_bytes(p->region_done, done, sizeof done),
                              ferry_posix_number_bytes(p->region_size, size, sizeof size));
         return;

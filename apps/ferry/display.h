@@ -33,6 +33,8 @@ void cli_display_init(struct cli_display *self, const struct cli_options *option
 void cli_display_line(struct cli_display *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The same in green (when there is colour): what was proved.
 void cli_display_good(struct cli_display *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// A line that the next one replaces: only on a terminal, where a person waits.
+void cli_display_status(struct cli_display *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Only with --verbose; {"event":"note"} with --json.
 void cli_display_note(struct cli_display *self, const char *text);
 void cli_display_warning(struct cli_display *self, const char *text);

@@ -177,6 +177,7 @@ int cli_session_connect(struct cli_session *self, bool no_flash)
     self->pump.lines = ferry_posix_port_lines(&self->port);
     self->pump.supply = &self->supply;
     self->pump.trace = cli_trace_get(&self->trace);
+    cli_display_status(&self->display, "Connecting to %s ...", self->port_name);
     status = cli_session_run(self, &(struct ferry_rom_job){.op = FERRY_ROM_CONNECT}, 0, 0);
     const struct ferry_target *target = ferry_flasher_target(&self->flasher);
     if (target->chip)
