@@ -39,6 +39,7 @@ struct sim_model {
     uint32_t efuse_base, efuse_len;
     uint32_t mac_low; // efuse words of the MAC: low word, high word
     uint32_t mac_high;
+    uint16_t mac_ext; // above the MAC in its high word: the middle of a long address
     struct sim_field minor_low, minor_high, major_low, major_high;
     struct sim_field crypt_count, secure_boot, secure_download, no_manual_encrypt;
     struct sim_reg silicon[6];  // registers that differ from 0 on a real chip

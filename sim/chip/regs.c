@@ -173,7 +173,7 @@ static void set_mac(struct sim_regs *self, const uint8_t mac[6])
     }
     uint32_t low = (uint32_t)mac[2] << 24 | (uint32_t)mac[3] << 16 | (uint32_t)mac[4] << 8 | mac[5];
     poke(self, m->mac_low, low);
-    poke(self, m->mac_high, (uint32_t)mac[0] << 8 | mac[1]);
+    poke(self, m->mac_high, (uint32_t)m->mac_ext << 16 | (uint32_t)mac[0] << 8 | mac[1]);
 }
 
 static void set_identity(struct sim_regs *self)
