@@ -162,11 +162,12 @@ static int choose(void *ctx, const struct ferry_target *target, struct ferry_car
 
 static void plan_json(struct cli_display *display, const struct ferry_plan *plan)
 {
-    cJSON *object = cli_display_object(), *regions = cJSON_AddArrayToObject(object, "regions");
+    cJSON *object = cli_display_object();
     cJSON_AddStringToObject(object, "cargo", plan->cargo.name);
     cJSON_AddStringToObject(object, "project", plan->project);
     cJSON_AddStringToObject(object, "version", plan->version);
     cJSON_AddStringToObject(object, "idf", plan->idf);
+    cJSON *regions = cJSON_AddArrayToObject(object, "regions");
     for (uint8_t i = 0; i < plan->count; i++) {
         cJSON *region = cJSON_CreateObject();
         cJSON_AddStringToObject(region, "name", plan->names[i]);
@@ -219,7 +220,7 @@ static int tick(void *ctx)
     uint32_t now_ms = f->session.clock.now_ms(f->session.clock.ctx);
     const struct ferry_target *target = ferry_job_target(&f->job);
     const struct ferry_plan *plan = ferry_job_plan(&f->job);
-    if (target && !f->target_shown && f->job.state != FERRY_JOB_CONNECTING) { // complete, or as far as it came
+    if (target && target->mac_known && !f->target_shown && f->job.state != FERRY_JOB_CONNECTING) {
         f->target_shown = true;
         cli_display_target(&f->session.display, target, f->session.port_name);
     }
@@ -281,7 +282,8 @@ static void tell_success(struct flash *f, const struct ferry_job_result *r)
         cli_display_good(display, "Verified: the target's own MD5 of %u region%s matches. %s", regions,
                          regions == 1 ? "" : "s", what_now(f));
     else
-        cli_display_warning(display, "written, but this target cannot prove it: its loader gives no MD5");
+        cli_display_warning(display, f->verify ? "not compared: this target's loader gives no MD5"
+                                               : "written, but not proved: this target's loader gives no MD5");
 }
 
 // Cancelled with nothing written: the target goes back to what it ran before.

@@ -180,7 +180,7 @@ int cli_session_connect(struct cli_session *self, bool no_flash)
     cli_display_status(&self->display, "Connecting to %s ...", self->port_name);
     status = cli_session_run(self, &(struct ferry_rom_job){.op = FERRY_ROM_CONNECT}, 0, 0);
     const struct ferry_target *target = ferry_flasher_target(&self->flasher);
-    if (target->chip)
+    if (target->chip && (target->mac_known || status == FERRY_OK))
         cli_display_target(&self->display, target, self->port_name);
     return status;
 }
