@@ -357,8 +357,8 @@ static void progress(const void *ctx, struct ferry_progress *out)
     const struct ferry_flasher *self = ctx;
     uint32_t size = self->region < self->job.region_count ? ferry_flasher_region(self)->size : 0;
     uint32_t at = self->pos;
-    if (self->state == FERRY_FL_STREAM && self->chunk_offset > at)
-        at = self->chunk_offset;
+    if (self->state == FERRY_FL_STREAM && self->acked > at)
+        at = self->acked;
     at = at < size ? at : size;
     *out = (struct ferry_progress){
         .step = self->error.step,

@@ -116,6 +116,7 @@ struct ferry_flasher {
     uint32_t chunk_offset, chunk_raw, chunk_total, chunk_blocks, chunk_block, chunk_at;
     uint32_t block_size; // largest block in use
     uint32_t group_offset, group_end;
+    uint32_t acked; // up to there the region's bytes were acknowledged, about
     uint32_t step_index, sync_tries, attempt;
     uint32_t unit_len, unit_at, out_at;
     uint32_t data_at; // bytes of the request that have come

@@ -92,8 +92,11 @@ void ferry_flasher_enter_baud_test(struct ferry_flasher *self)
 static void step_down(struct ferry_flasher *self)
 {
     uint32_t lower = ferry_flasher_lower_rate(self->target.baud);
-    if (!self->cfg.has_lines || lower == 0) {
-        ferry_flasher_fail(self, FERRY_ERR_BAUD, "the target does not answer at the new rate", FERRY_FL_NO_ADDRESS);
+    self->last_status = FERRY_ERR_BAUD;
+    self->last_peer = -1;
+    self->last_detail = "the target does not answer at the new rate";
+    if (!self->cfg.has_lines || lower == 0) { // perhaps it is still at the old one
+        ferry_flasher_next_attempt(self);
         return;
     }
     ferry_flasher_event(self, FERRY_EVENT_WARNING, "the line does not hold this baud rate; trying a lower one",

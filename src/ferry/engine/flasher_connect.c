@@ -80,7 +80,8 @@ void ferry_flasher_enter_reset_open(struct ferry_flasher *self)
 {
     // Without lines the loader may still run at the rate of an earlier session: every other attempt looks for it there.
     if (!drives_lines(self))
-        self->connect_rate = self->attempt % 2 == 0 || self->person ? self->cfg.connect_baud : self->cfg.baud;
+        self->connect_rate =
+            self->attempt % 2 == 0 || (self->person && !self->synced) ? self->cfg.connect_baud : self->cfg.baud;
     ferry_flasher_lines(self,
                         &(struct ferry_line_request){.set_lines = drives_lines(self), .baud = self->connect_rate});
 }
@@ -178,7 +179,7 @@ static void give_up(struct ferry_flasher *self)
 void ferry_flasher_next_attempt(struct ferry_flasher *self)
 {
     unsigned limit = self->cfg.connect_attempts * 2u;
-    if (self->person)
+    if (self->person && !self->synced)
         limit *= PERSON_ATTEMPTS;
     self->line_tries = 0;
     self->seen_count = 0;

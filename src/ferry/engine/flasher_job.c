@@ -161,6 +161,7 @@ static void clear_for(struct ferry_flasher *self, const struct ferry_rom_job *jo
     self->pos = self->erased_end = self->written = self->skipped = self->skipped_total = 0;
     self->total_done = self->total_size = self->segment_index = 0;
     self->seen_count = 0;
+    self->sync_tries = 0;
     for (uint8_t i = 0; i < self->job.region_count; i++)
         self->total_size += job->op == FERRY_ROM_ERASE_CHIP ? self->whole.size : job->regions[i].size;
 }
@@ -204,8 +205,12 @@ void ferry_flasher_enter_read_reg(struct ferry_flasher *self)
 
 void ferry_flasher_done_read_reg(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
+    // Twice alike; but a register may change by itself, so not for ever.
     self->value = answer->value;
-    ferry_flasher_finish(self);
+    if (ferry_flasher_confirm(self, &answer->value, 1) || ++self->sync_tries >= 3)
+        ferry_flasher_finish(self);
+    else
+        ferry_flasher_go(self, FERRY_FL_READ_REG);
 }
 
 void ferry_flasher_enter_write_reg(struct ferry_flasher *self)

@@ -101,8 +101,8 @@ static bool tail_quirk(const struct ferry_flasher *self)
 // Raw bytes of the zlib stream of this chunk.
 static uint32_t packed_span(const struct ferry_flasher *self)
 {
-    if (!tail_quirk(self))
-        return self->chunk_raw;
+    if (!tail_quirk(self)) // the ROM writes whole words: the last one is filled up with FF, too
+        return (self->chunk_raw + 3u) & ~3u;
     return (self->chunk_raw + ROM_BUFFER - 1) / ROM_BUFFER * ROM_BUFFER;
 }
 
@@ -245,7 +245,7 @@ void ferry_flasher_stream_supplied(struct ferry_flasher *self)
 static void send_begin(struct ferry_flasher *self, struct ferry_flasher_slot *slot)
 {
     uint32_t address = ferry_flasher_region(self)->address + slot->chunk_offset;
-    uint32_t erase = 0, timeout_ms = 2000;
+    uint32_t erase = 0, timeout_ms = 3000;
     if (slot->kind == FERRY_FL_RAM) {
         erase = slot->chunk_raw; // here it is the size
     } else if (ferry_flasher_can(self, FERRY_CAP_ERASE_QUIRK_8266)) {
@@ -269,7 +269,7 @@ static void send_data(struct ferry_flasher *self, struct ferry_flasher_slot *slo
     ferry_rom_words(head, words, 4);
     // The port may still hold most of it when it has left here; a page takes 3 ms at worst.
     uint32_t raw = slot->kind == FERRY_FL_PACKED ? slot->chunk_raw + ROM_BUFFER : slot->len;
-    uint32_t timeout_ms = 1000 + ferry_flasher_wire_ms(self, slot->len * 2u) + raw / 256 * 4;
+    uint32_t timeout_ms = 3000 + ferry_flasher_wire_ms(self, slot->len * 2u) + raw / 256 * 4;
     int status = ferry_rom_client_send(&self->rom, ops[slot->kind], head, sizeof head,
                                        slot_bytes(self, self->send_slot), slot->len, timeout_ms);
     if (status < 0)
@@ -346,7 +346,7 @@ void ferry_flasher_enter_stream(struct ferry_flasher *self)
 {
     set_up(self);
     self->group_end = self->job.op == FERRY_ROM_WRITE ? self->pos : 0;
-    self->chunk_offset = self->group_end;
+    self->chunk_offset = self->acked = self->group_end;
     self->chunk_raw = 0;
     ferry_flasher_stream_run(self);
 }
@@ -383,7 +383,11 @@ void ferry_flasher_stream_answer(struct ferry_flasher *self, const struct ferry_
             ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
             return;
         }
-    } else if (data && self->window_now == 1) {
+    } else if (data && self->window_now == 2) {
+        self->acked += self->block_size;
+    } else if (data) {
+        const struct ferry_flasher_slot *slot = &self->slots[self->send_slot];
+        self->acked = slot->chunk_offset + slot->chunk_raw * (slot->seq + 1) / slot->chunk_blocks;
         self->slots[self->send_slot].state = FERRY_FL_EMPTY;
         self->send_slot = (uint8_t)((self->send_slot + 1) % self->slot_count);
     }
