@@ -519,6 +519,7 @@ static void remember_reads(struct ferry_store *self, const struct ferry_store_ke
 struct ferry_store *ferry_store_open(struct ferry_store_pool *pool, struct ferry_plan *plan,
                                      const struct ferry_store_key *key, uint32_t now_ms)
 {
+    pool->stats.plans++;
     for (struct ferry_store *s = pool->stores; s; s = s->next)
         if (s->fault.status >= 0 && same_bytes(s->plan, plan)) {
             ferry_plan_close(plan);

@@ -39,6 +39,7 @@ struct ferry_store_stats {
     uint64_t bytes_read;        // by them
     uint32_t packed;            // segments packed
     uint32_t digests;           // segments digested
+    uint32_t plans;             // plans that jobs made: each has read its cargo once for itself
     uint32_t plans_shared;      // plans that a job took over from another instead of making its own
     size_t memory, memory_peak; // bytes kept now, and at most
 };
