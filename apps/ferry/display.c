@@ -359,6 +359,19 @@ static void print_hint(const char *hint)
     }
 }
 
+// The target's own words: the number in its boot log, or the error byte of its answer.
+static void print_peer(const struct ferry_fault *fault)
+{
+    if (fault->peer_code < 0)
+        return;
+    const char *meaning = ferry_rom_error_text(fault->peer_code);
+    if (fault->status == FERRY_ERR_BOOT_MODE)
+        fprintf(stderr, "  target said: boot:0x%x\n", (unsigned)fault->peer_code);
+    else
+        fprintf(stderr, "  target said: 0x%02x%s%s%s\n", (unsigned)fault->peer_code, *meaning ? " (" : "", meaning,
+                *meaning ? ")" : "");
+}
+
 int cli_display_fault(struct cli_display *self, const struct ferry_fault *fault)
 {
     const char *what = fault->what[0] ? fault->what : ferry_status_text(fault->status);
@@ -373,11 +386,7 @@ int cli_display_fault(struct cli_display *self, const struct ferry_fault *fault)
     fprintf(stderr, "%serror:%s %s\n", colour ? RED : "", colour ? PLAIN : "", what);
     if (fault->where[0])
         fprintf(stderr, "  where: %s\n", fault->where);
-    if (fault->peer_code >= 0) {
-        const char *meaning = ferry_rom_error_text(fault->peer_code);
-        fprintf(stderr, "  target said: 0x%02x%s%s%s\n", (unsigned)fault->peer_code, *meaning ? " (" : "", meaning,
-                *meaning ? ")" : "");
-    }
+    print_peer(fault);
     print_hint(hint);
     return ferry_status_exit_code(fault->status);
 }
