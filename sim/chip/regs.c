@@ -18,6 +18,9 @@
 #define USR_MISO (1u << 28)
 #define USR_MOSI (1u << 27)
 
+#define WRITE_ENABLED 0x02u // status register 1
+#define BLOCK_PROTECT 0x1cu
+
 struct page {
     uint32_t number;
     uint32_t words[PAGE / 4];
@@ -222,7 +225,6 @@ void sim_regs_reset(struct sim_regs *self)
     set_identity(self);
     set_revision(self);
     set_security(self);
-    memset(self->status, 0, sizeof self->status);
 }
 
 static uint32_t spi_get(struct sim_regs *self, uint32_t offset)
@@ -253,8 +255,6 @@ static void read_flash(struct sim_regs *self, uint32_t address, uint8_t *out, un
     }
 }
 
-#define WRITE_ENABLED 2u
-
 static void flash_write_op(struct sim_regs *self, uint8_t code, uint32_t address, unsigned mosi_len)
 {
     struct sim_flash *flash = self->cfg.flash;
@@ -264,6 +264,9 @@ static void flash_write_op(struct sim_regs *self, uint8_t code, uint32_t address
         return;
     }
     self->status[0] &= (uint8_t)~WRITE_ENABLED;
+    if (sim_regs_flash_locked(self) && code != 0x01 && code != 0x31 && code != 0x11) {
+        return;
+    }
     address %= sim_flash_size(flash);
     switch (code) {
     case 0x02: // page program
@@ -350,7 +353,7 @@ static void user_command(struct sim_regs *self)
         address = spi->addr_msb && bits < 32 ? address >> (32 - bits) : address;
     }
     if (code == 0x06 || code == 0x04) {
-        self->status[0] = code == 0x06 ? WRITE_ENABLED : 0;
+        self->status[0] = (uint8_t)((self->status[0] & ~WRITE_ENABLED) | (code == 0x06 ? WRITE_ENABLED : 0));
     }
     flash_write_op(self, code, address, usr & USR_MOSI ? data_len(self, true) : 0);
     if (usr & USR_MISO) {
@@ -462,7 +465,12 @@ uint64_t sim_regs_spi_time(struct sim_regs *self)
     return us;
 }
 
-uint8_t sim_regs_flash_status(const struct sim_regs *self)
+bool sim_regs_flash_locked(const struct sim_regs *self)
 {
-    return self->status[0];
+    return self->status[0] & BLOCK_PROTECT;
+}
+
+void sim_regs_lock_flash(struct sim_regs *self, bool lock)
+{
+    self->status[0] = lock ? BLOCK_PROTECT : 0;
 }

@@ -174,6 +174,7 @@ static bool flash_end(struct sim_rom *self, const struct sim_rom_session *sessio
     }
     self->reboot = !self->request[8];
     self->status_written = true;
+    sim_regs_lock_flash(self->regs, true); // the next BEGIN takes it off again
     return true;
 }
 

@@ -86,7 +86,7 @@ static bool program_page(struct sim_rom *self, uint32_t address, const uint8_t *
     if (len % 4 || address % self->page_size + len > self->page_size) {
         return false;
     }
-    if (len) {
+    if (len && !sim_regs_flash_locked(self->regs)) {
         account(self, sim_flash_program(self->flash, in_flash(self, address), bytes, len));
     }
     return !sim_flash_dead(self->flash);
@@ -139,6 +139,7 @@ static bool erase_area(struct sim_rom *self, uint32_t start, uint32_t len)
         return false;
     }
     leave_registers(self, false);
+    sim_regs_lock_flash(self->regs, false);
     uint32_t per_block = self->block_size / self->sector_size, sector = start / self->sector_size;
     uint32_t left = len / self->sector_size + (len % self->sector_size != 0);
     uint32_t head = per_block - sector % per_block;
@@ -227,7 +228,8 @@ static bool write_encrypted(struct sim_rom *self, uint32_t len)
         return refuse(self, NOT_ENCRYPTABLE);
     }
     encrypt(self->request + 24, self->session.address, len);
-    for (uint32_t i = 0; i < len; i += 16) { // this function of the ROM does not look at the flash's size
+    for (uint32_t i = 0; i < len && !sim_regs_flash_locked(self->regs);
+         i += 16) { // this function of the ROM does not look at the flash's size
         account(self,
                 sim_flash_program(self->flash, in_flash(self, self->session.address + i), self->request + 24 + i, 16));
     }

@@ -302,6 +302,22 @@ static void a_bad_block_uses_its_number_up(void **state)
     stop(&b);
 }
 
+// A good FLASH_DEFL_END sets the flash's block protection; the next BEGIN that erases takes it off, a refused one not.
+static void a_good_end_locks_the_flash(void **state)
+{
+    (void)state;
+    struct bench b = start("esp32");
+    memset(raw, 0x12, 1024);
+    assert_int_equal(ASK(&b, 0x12, 1), 0); // 0 of 0 blocks
+    assert_int_equal(begin(&b, 0x02, 4096, 1, 1024, 0x10100), 0x0106);
+    assert_int_equal(data(&b, 0x03, 0, raw, 1024, 0), 0x0108);
+    assert_int_equal(sim_flash_bytes_programmed(b.flash), 0);
+    assert_int_equal(begin(&b, 0x02, 4096, 1, 1024, 0x10000), 0x0008);
+    assert_int_equal(data(&b, 0x03, 0, raw, 1024, 0), 0x0008);
+    assert_int_equal(sim_flash_bytes_programmed(b.flash), 1024);
+    stop(&b);
+}
+
 static void blocks_have_a_limit(void **state)
 {
     (void)state;
@@ -395,6 +411,7 @@ int main(void)
         cmocka_unit_test(full_windows_are_written_at_once),
         cmocka_unit_test(bytes_behind_the_stream_hang_it),
         cmocka_unit_test(a_bad_block_uses_its_number_up),
+        cmocka_unit_test(a_good_end_locks_the_flash),
         cmocka_unit_test(blocks_have_a_limit),
         cmocka_unit_test(every_chip_has_its_own_manners),
         cmocka_unit_test(secure_download_mode_knows_few_commands),
