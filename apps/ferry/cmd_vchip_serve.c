@@ -101,19 +101,6 @@ static void notice(struct serve *s)
 
 // ---- lines, rate, power
 
-static void set_baud(struct serve *s)
-{
-    uint32_t baud = s->o->rfc2217 ? s->telnet.baud : sim_chip_baud(s->chip);
-    if (s->port->pty)
-        baud = vchip_pty_baud(s->port->fd);
-    if (baud == 0)
-        baud = START_BAUD;
-    baud = (uint32_t)(baud * (1 + s->o->baud_noise / 100) + 0.5);
-    if (baud != s->host_baud)
-        sim_chip_host_baud(s->chip, baud);
-    s->host_baud = baud;
-}
-
 static void set_lines(struct serve *s)
 {
     s->quiet = s->quiet && !s->circuit.reset;
@@ -187,6 +174,21 @@ static void drain(struct serve *s)
     s->out_len += n;
     if (!vchip_port_has_client(s->port)) // nobody listens: the bytes are gone, as on a board
         s->out_len = 0;
+}
+
+static void set_baud(struct serve *s)
+{
+    uint32_t baud = s->o->rfc2217 ? s->telnet.baud : sim_chip_baud(s->chip);
+    if (s->port->pty)
+        baud = vchip_pty_baud(s->port->fd);
+    if (baud == 0)
+        baud = START_BAUD;
+    baud = (uint32_t)(baud * (1 + s->o->baud_noise / 100) + 0.5);
+    if (baud == s->host_baud)
+        return;
+    drain(s); // what has arrived came at the rate there was
+    sim_chip_host_baud(s->chip, baud);
+    s->host_baud = baud;
 }
 
 static void forget_bytes(struct serve *s)
