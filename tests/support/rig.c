@@ -60,6 +60,7 @@ struct end { // one end of the line
     uint32_t baud;
     uint8_t *ring; // what its UART has received and nobody has read
     size_t ring_len, ring_cap;
+    bool fresh; // something came since its processor has last looked
 };
 
 struct rig {
@@ -217,6 +218,7 @@ static void deliver(struct rig *r, int d)
     size_t cap = deaf ? FIFO : busy ? FIFO + r->cfg.wire_buffer : e->ring_cap;
     while (w->head < w->tail && w->queue[w->head % QUEUE].at_ns <= r->now_ns) {
         struct byte b = w->queue[w->head++ % QUEUE];
+        e->fresh = true;
         if (!same_rate(b.baud, e->baud))
             b.value = (uint8_t)next_random(&w->seed);
         if (e->ring_len < cap && e->ring_len < e->ring_cap)
@@ -453,7 +455,7 @@ static struct ferry_stream line_end(struct rig *r, struct end *e, int out)
     e->rig = r;
     e->out = out;
     e->baud = r->cfg.start_baud;
-    e->ring_cap = out == RIG_TO_TARGET ? 65536 : FIFO + 4096;
+    e->ring_cap = out == RIG_TO_TARGET ? 65536 : FIFO + (r->cfg.wire_buffer > 4096 ? r->cfg.wire_buffer : 4096);
     if (out == RIG_TO_HOST && r->cfg.target_real_baud)
         e->baud = r->cfg.target_real_baud;
     if (!e->ring)
@@ -614,7 +616,7 @@ static uint64_t wake_ns(const struct rig *r, int d)
     const struct end *e = d == RIG_TO_TARGET ? &r->target : &r->host;
     if (r->cfg.mtu)
         return r->air[d].count ? r->air[d].queue[0].at_ns : UINT64_MAX;
-    if (e->ring_len)
+    if (e->fresh)
         return r->now_ns;
     uint64_t n = w->tail - w->head;
     if (!n)
@@ -635,6 +637,7 @@ static void log_line(struct rig *r)
 static void turn_host(struct rig *r)
 {
     uint32_t wait = 100;
+    r->host.fresh = false;
     ferry_pump_step(&r->pump, (uint32_t)(r->now_ns / 1000000), &wait);
     uint64_t due = r->now_ns + (uint64_t)(wait ? wait : 1) * 1000000u;
     bool waiting = r->pump.tx_at < r->pump.tx_len;
@@ -653,7 +656,7 @@ static void turn_target(struct rig *r)
         r->target_due_ns = r->busy_ns;
         return;
     }
-    r->erasing = false;
+    r->erasing = r->target.fresh = false;
     log_line(r);
     r->cost_us = 0;
     unsigned reboots = r->reboots;
@@ -686,7 +689,7 @@ bool rig_turn(struct rig *r, uint64_t limit_us)
     uint64_t next = earlier(target, host);
     if (next / 1000 > limit_us)
         return false;
-    r->now_ns = next > r->now_ns ? next : r->now_ns + 1;
+    r->now_ns = next > r->now_ns ? next : r->now_ns + 100;
     deliver(r, RIG_TO_TARGET);
     deliver(r, RIG_TO_HOST);
     if (target <= r->now_ns)
@@ -838,4 +841,9 @@ struct ferry_target_info *rig_info(struct rig *r)
 void rig_refuse(struct rig *r, int status)
 {
     r->refuse = status;
+}
+
+void rig_trace(struct rig *r, const struct ferry_trace *trace)
+{
+    r->pump.trace = trace;
 }

@@ -80,7 +80,8 @@ bool rig_selected(const struct rig *self);   // end() was called with the right 
 unsigned rig_erases(const struct rig *self); // prepare() calls that erased
 bool rig_confirmed(const struct rig *self), rig_reverted(const struct rig *self);
 unsigned rig_reboots(const struct rig *self);
-struct ferry_target_info *rig_info(struct rig *self); // what the sink says; change it to taste
-void rig_refuse(struct rig *self, int status);        // begin() answers so
+struct ferry_target_info *rig_info(struct rig *self);              // what the sink says; change it to taste
+void rig_refuse(struct rig *self, int status);                     // begin() answers so
+void rig_trace(struct rig *self, const struct ferry_trace *trace); // what passes at the host's end
 
 #endif

@@ -112,11 +112,11 @@ struct ferry_link_receiver {
     uint32_t trial_ms; // since when it is on trial
     // Acknowledgement.
     bool ack_due, ack_waits, ack_again, seen_chunk;
-    bool notice;       // "busy" goes along with the next one
+    bool notice;        // "busy" goes along with the next one
     uint16_t chunk_len; // of the last one
-    uint8_t ack_count; // chunks since the last one
-    uint16_t highest;  // chunk number
-    uint64_t map;      // bit i: highest - 1 - i has come
+    uint8_t ack_count;  // chunks since the last one
+    uint16_t highest;   // chunk number
+    uint64_t map;       // bit i: highest - 1 - i has come
     uint32_t ack_limit, ack_ms;
     bool chunk_waits; // a chunk that does not fit yet lies in the frame buffer
     struct ferry_link_frame held;

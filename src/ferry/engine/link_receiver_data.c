@@ -13,14 +13,23 @@ bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
     return self->state != FERRY_LINK_RECEIVER_DATA || self->window.base == self->range_end;
 }
 
-// Offset up to which the updater may send. Where an erase stops the ears, nothing beyond the place of the next erase:
-// when all before it has come, the line is silent by itself.
+// Bytes of data that the port takes while the sink blocks: its buffer holds whole frames, and probes.
+static uint32_t port_room(const struct ferry_link_receiver *self)
+{
+    uint32_t data = self->chunk_len, room = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
+    return room > 128 ? room - 128 : 0;
+}
+
+// Offset up to which the updater may send.
+// Deaf while erasing: nothing beyond the place of the next erase; when all before it has come, the line is silent by
+// itself. With a port that goes on receiving: what its buffer holds, since the window cannot be filled meanwhile.
 static uint32_t credit_limit(const struct ferry_link_receiver *self)
 {
-    // The port's buffer holds whole frames, not only their data, and probes.
-    uint32_t data = self->chunk_len, port = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
-    uint32_t room = self->cfg.window_size + (self->deaf || port < 128 ? 0 : port - 128);
-    uint32_t limit = self->range_end - self->window.base > room ? self->window.base + room : self->range_end;
+    uint32_t port = self->deaf ? 0 : port_room(self), base = self->window.base;
+    uint32_t room = self->cfg.window_size + port, received = ferry_link_window_received(&self->window);
+    uint32_t limit = self->range_end - base > room ? base + room : self->range_end;
+    if (port && limit > received + port)
+        limit = received + port;
     if (self->deaf && limit > self->ready_to)
         limit = self->ready_to;
     return limit;
@@ -75,6 +84,25 @@ static uint8_t chunk_fault(const struct ferry_link_receiver *self, uint32_t offs
     return offset + len > most ? FERRY_LINK_FAULT_CHUNK_CREDIT : FERRY_LINK_FAULT_NONE;
 }
 
+// Whole pages, or what is left before a border.
+static uint32_t write_len(const struct ferry_link_receiver *self)
+{
+    const uint8_t *bytes;
+    uint32_t base = self->window.base, n = (uint32_t)ferry_link_window_peek(&self->window, &bytes);
+    uint32_t border = self->range_end < self->ready_to ? self->range_end : self->ready_to;
+    uint32_t page = (base / self->write_unit + 1) * self->write_unit;
+    if (page < border)
+        border = page;
+    return base < border && n >= border - base ? border - base : 0;
+}
+
+// Something in the window can be written, now or as soon as the place for it is prepared.
+static bool can_progress(const struct ferry_link_receiver *self)
+{
+    bool data_op = self->op == FERRY_LINK_RECEIVER_OP_WRITE || self->op == FERRY_LINK_RECEIVER_OP_PREPARE;
+    return data_op || self->window.base >= self->ready_to || write_len(self);
+}
+
 // False: it has to wait until the sink has taken something.
 static bool store(struct ferry_link_receiver *self, const struct ferry_link_frame *f)
 {
@@ -83,7 +111,7 @@ static bool store(struct ferry_link_receiver *self, const struct ferry_link_fram
     size_t len = f->body_len - FERRY_LINK_CHUNK_HEADER;
     int n = len ? ferry_link_window_put(&self->window, offset, f->body + FERRY_LINK_CHUNK_HEADER, len) : 0;
     if (n == FERRY_ERR_NO_SPACE)
-        return ferry_link_window_received(&self->window) == self->window.base; // a hole: waiting would be for ever
+        return !can_progress(self); // before a hole it would wait for ever: it is sent again
     if (n < 0) {
         refuse_chunk(self, FERRY_ERR_PROTOCOL, FERRY_LINK_FAULT_CHUNK_DIFFERS);
         return true;
@@ -121,18 +149,6 @@ void ferry_link_receiver_retry_held(struct ferry_link_receiver *self)
 {
     if (self->chunk_waits)
         self->chunk_waits = !store(self, &self->held);
-}
-
-// Whole pages, or what is left before a border.
-static uint32_t write_len(const struct ferry_link_receiver *self)
-{
-    const uint8_t *bytes;
-    uint32_t base = self->window.base, n = (uint32_t)ferry_link_window_peek(&self->window, &bytes);
-    uint32_t border = self->range_end < self->ready_to ? self->range_end : self->ready_to;
-    uint32_t page = (base / self->write_unit + 1) * self->write_unit;
-    if (page < border)
-        border = page;
-    return base < border && n >= border - base ? border - base : 0;
 }
 
 bool ferry_link_receiver_choose_data(struct ferry_link_receiver *self)
