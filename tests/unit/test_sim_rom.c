@@ -308,6 +308,7 @@ static void a_good_end_locks_the_flash(void **state)
     (void)state;
     struct bench b = start("esp32");
     memset(raw, 0x12, 1024);
+    raw[5] = 0x77;                         // or the checksum is that of a blank page
     assert_int_equal(ASK(&b, 0x12, 1), 0); // 0 of 0 blocks
     assert_int_equal(begin(&b, 0x02, 4096, 1, 1024, 0x10100), 0x0106);
     assert_int_equal(data(&b, 0x03, 0, raw, 1024, 0), 0x0108);
