@@ -215,6 +215,20 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+// Names that can matter here; photos and the like on a card do not count against the limit.
+static bool of_interest(const struct dirent *entry)
+{
+    static const char *const endings[] = {".bin", ".json", ".elf", ".hex", ".uf2"};
+    if (entry->d_name[0] == '.')
+        return false;
+    if (entry->d_type != DT_REG)
+        return true;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (ferry_path_ends(entry->d_name, endings[i]))
+            return true;
+    return false;
+}
+
 static int read_names(const char *folder, struct names *out)
 {
     DIR *dir = opendir(folder);
@@ -222,7 +236,7 @@ static int read_names(const char *folder, struct names *out)
     if (!dir)
         return FERRY_ERR_STORAGE_READ;
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.')
+        if (!of_interest(entry))
             continue;
         char *copy = out->count < MAX_NAMES ? strdup(entry->d_name) : NULL;
         if (copy)
@@ -257,21 +271,26 @@ static bool whole_export(const struct names *names, const char *app)
            ferry_cargo_sibling(table, sizeof table, app, "partitions") && has(names, boot) && has(names, table);
 }
 
-// The file is a part of an export whose app is here too.
-static bool part_of_export(const struct names *names, const char *name)
+// The app that a file named like a part of an export belongs to: "X.ino.merged.bin" -> "X.ino.bin", "bootloader.bin" ->
+// "firmware.bin". False when it is not named so.
+static bool app_of_part(const char *name, char *app, size_t cap)
 {
     static const char *const parts[] = {"bootloader", "partitions", "merged", "factory"};
-    char part[FERRY_CARGO_PATH];
-    for (size_t i = 0; i < names->count; i++) {
-        if (!whole_export(names, names->names[i]))
-            continue;
-        if (strcasecmp(name, "boot_app0.bin") == 0)
-            return true;
-        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
-            if (ferry_cargo_sibling(part, sizeof part, names->names[i], parts[k]) && strcasecmp(part, name) == 0)
-                return true;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char ending[32];
+        snprintf(ending, sizeof ending, ".%s.bin", parts[i]);
+        if (strcasecmp(name, ending + 1) == 0)
+            return snprintf(app, cap, "firmware.bin") > 0;
+        if (ferry_path_ends(name, ending))
+            return snprintf(app, cap, "%.*s.bin", (int)(strlen(name) - strlen(ending)), name) < (int)cap;
     }
     return false;
+}
+
+static bool part_of_export(const struct names *names, const char *name)
+{
+    char app[FERRY_CARGO_PATH];
+    return app_of_part(name, app, sizeof app) && has(names, app) && whole_export(names, app);
 }
 
 // A manifest of this folder names the file.
@@ -292,6 +311,7 @@ struct folder {
     struct names names;
     bool build;          // it has a flasher_args.json: taken as a whole
     bool described;      // it has a description of any kind
+    bool exports;        // it has an Arduino export or PlatformIO build
     cJSON *manifests[8]; // whose files are not cargo of their own
     size_t manifest_count;
 };
@@ -342,7 +362,8 @@ static void try_json(struct folder *folder, const char *name)
 static void descriptions(struct folder *folder)
 {
     char path[FERRY_CARGO_PATH];
-    if (has(&folder->names, "flasher_args.json") && under(folder, "flasher_args.json", path)) {
+    struct stat st;
+    if (under(folder, "flasher_args.json", path) && lstat(path, &st) == 0) {
         add_parts(folder->scan, FERRY_CARGO_IDF_BUILD, path);
         folder->build = folder->described = true;
     }
@@ -364,7 +385,8 @@ static void binary(struct folder *folder, const char *name, bool *addressed)
 {
     char path[FERRY_CARGO_PATH];
     uint32_t address;
-    if (named_in_manifest(folder, name) || part_of_export(&folder->names, name) || !under(folder, name, path))
+    if (named_in_manifest(folder, name) || part_of_export(&folder->names, name) || !under(folder, name, path) ||
+        (folder->exports && strcasecmp(name, "boot_app0.bin") == 0))
         return;
     if (ferry_cargo_name_address(name, &address))
         *addressed = true;
@@ -386,6 +408,8 @@ static void binaries(struct folder *folder)
 {
     bool addressed = false;
     size_t before = folder->scan->list->count;
+    for (size_t i = 0; i < folder->names.count && !folder->exports; i++)
+        folder->exports = whole_export(&folder->names, folder->names.names[i]);
     for (size_t i = 0; i < folder->names.count; i++)
         if (ferry_path_ends(folder->names.names[i], ".bin"))
             binary(folder, folder->names.names[i], &addressed);

@@ -6,6 +6,7 @@
 
 #include "ferry/base/status.h"
 #include "ferry/engine/engine.h"
+#include "updater/path.h"
 
 int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, const char *format, ...)
 {
@@ -18,7 +19,9 @@ int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, co
     va_start(args, format);
     vsnprintf(fault->what, sizeof fault->what, format, args);
     va_end(args);
-    snprintf(fault->where, sizeof fault->where, "%s", where ? where : "");
+    // Names out of files and folders may hold anything; what reaches a screen, a log or JSON must not.
+    ferry_path_text(fault->what, sizeof fault->what, fault->what);
+    ferry_path_text(fault->where, sizeof fault->where, where ? where : "");
     snprintf(fault->hint, sizeof fault->hint, "%s", ferry_status_hint(status));
     return status;
 }
@@ -31,6 +34,7 @@ void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...)
     va_start(args, format);
     vsnprintf(fault->hint, sizeof fault->hint, format, args);
     va_end(args);
+    ferry_path_text(fault->hint, sizeof fault->hint, fault->hint);
 }
 
 int ferry_fault_engine(struct ferry_fault *fault, const struct ferry_error *error)

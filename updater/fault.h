@@ -15,7 +15,8 @@ struct ferry_fault {
 };
 
 // Fills *fault (NULL allowed) and returns status. printf-like; what is cut off when too long, never overrun.
-// where may be NULL. The hint is set to the status's own; ferry_fault_hint() replaces it.
+// where may be NULL. Control characters and broken UTF-8 become '?'. The hint is set to the status's own;
+// ferry_fault_hint() replaces it.
 int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));

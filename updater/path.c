@@ -147,7 +147,7 @@ void ferry_path_text(char *out, size_t cap, const char *text)
         if (len == 1)
             out[used] = (char)(*p < 0x20 || *p >= 0x7f ? '?' : *p);
         else
-            memcpy(out + used, p, len);
+            memmove(out + used, p, len);
         used += len;
         p += len;
     }
