@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apps/ferry/boot.h"
 #include "apps/ferry/commands.h"
 #include "apps/ferry/session.h"
 #include "ferry/base/status.h"
@@ -251,14 +252,44 @@ static void result_json(struct flash *f, const struct ferry_job_result *r)
     cli_display_json(&f->session.display, "result", object);
 }
 
-static const char *what_now(const struct flash *f)
+static bool was_reset(const struct flash *f)
 {
+    return !f->options.dry_run && f->session.port.has_lines && f->options.after == FERRY_AFTER_HARD_RESET;
+}
+
+static void boot_json(struct flash *f, const struct cli_boot *boot)
+{
+    static const char *const verdicts[] = {"silent", "starts", "loaded", "failed"};
+    cJSON *object = cli_display_object();
+    cJSON_AddStringToObject(object, "verdict", verdicts[boot->verdict]);
+    cJSON_AddStringToObject(object, "line", boot->line);
+    cli_display_json(&f->session.display, "boot", object);
+}
+
+// Only what is known: the log that the target prints after its reset is the proof that it runs.
+static void what_now(struct flash *f, char *text, size_t cap)
+{
+    struct cli_boot boot;
     const char *by_hand = cli_session_by_hand(&f->session);
-    if (*by_hand)
-        return by_hand;
-    if (f->options.after == FERRY_AFTER_NO_RESET)
-        return "The target stays in its loader.";
-    return f->verify ? "The target runs again." : "The new firmware runs.";
+    if (*by_hand || !was_reset(f)) {
+        snprintf(text, cap, "%s", *by_hand ? by_hand : "The target stays in its loader.");
+        return;
+    }
+    snprintf(text, cap, "The target was reset.");
+    if (f->verify)
+        return;
+    cli_boot_listen(&f->session, &boot);
+    boot_json(f, &boot);
+    if (boot.verdict == CLI_BOOT_STARTS)
+        snprintf(text, cap, "The target was reset and starts without an error.");
+    else if (boot.verdict == CLI_BOOT_LOADED)
+        snprintf(text, cap, "The new firmware runs.");
+    else if (boot.verdict == CLI_BOOT_FAILED)
+        snprintf(text, cap, "The target was reset, but %s (it says: %s); %s", boot.meaning, boot.line, boot.hint);
+    if (boot.verdict == CLI_BOOT_FAILED) {
+        cli_display_warning(&f->session.display, text + strlen("The target was reset, but "));
+        snprintf(text, cap, "The target was reset.");
+    }
 }
 
 static void tell_success(struct flash *f, const struct ferry_job_result *r)
@@ -266,7 +297,8 @@ static void tell_success(struct flash *f, const struct ferry_job_result *r)
     struct cli_display *display = &f->session.display;
     const struct ferry_plan *plan = ferry_job_plan(&f->job);
     unsigned regions = plan ? plan->count : 0;
-    char written[16], skipped[16];
+    char written[16], skipped[16], now[400];
+    what_now(f, now, sizeof now);
     result_json(f, r);
     if (f->options.dry_run) {
         cli_display_good(display, "Dry run: everything fits and is whole. Nothing was written.");
@@ -280,7 +312,7 @@ static void tell_success(struct flash *f, const struct ferry_job_result *r)
                          (unsigned)(r->elapsed_ms / 100 % 10));
     if (r->verified)
         cli_display_good(display, "Verified: the target's own MD5 of %u region%s matches. %s", regions,
-                         regions == 1 ? "" : "s", what_now(f));
+                         regions == 1 ? "" : "s", now);
     else
         cli_display_warning(display, f->verify ? "not compared: this target's loader gives no MD5"
                                                : "written, but not proved: this target's loader gives no MD5");

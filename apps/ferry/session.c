@@ -74,8 +74,6 @@ int cli_session_open(struct cli_session *self)
     status = ferry_posix_port_open(&self->port, self->port_name, 0, &self->posix_clock, &error);
     if (status < 0)
         return from_port_error(&self->fault, &error);
-    if (self->options->baud && !self->port.has_baud)
-        cli_display_warning(&self->display, "--baud has no effect: this kind of port has no rate to change");
     return FERRY_OK;
 }
 
@@ -98,7 +96,8 @@ void cli_session_flasher_cfg(struct cli_session *self, struct ferry_flasher_cfg 
         .chip = o->force ? FERRY_CHIP_ANY : o->chip,
         .has_lines = self->port.has_lines && o->before == FERRY_BEFORE_DEFAULT_RESET,
         .connect_baud = 115200,
-        .baud = self->port.has_baud ? o->baud : 115200,
+        // A plain TCP bridge has no rate to change; asked for one all the same, it is said to follow the target.
+        .baud = self->port.has_baud || o->baud ? o->baud : 115200,
         .window = o->window,
         .flash_size = o->flash_size_bytes,
         .spi_connection = o->spi_connection,

@@ -41,7 +41,7 @@ static int open_device(struct ferry_posix_port *self, const char *name, uint32_t
     if (access(real, R_OK | W_OK) != 0)
         return denied(name, error);
     if (strncmp(real, "/dev/pts/", 9) == 0)
-        return ferry_posix_backend_tty(self, real, error);
+        return ferry_posix_backend_tty(self, real, baud, error);
     return ferry_posix_backend_serial(self, real, baud, error);
 }
 

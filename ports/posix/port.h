@@ -2,7 +2,7 @@
 //
 // All streams of this port: non-blocking, one thread. Lines and a line rate exist only where the wire has them:
 //   serial port        lines (DTR, RTS) and rate
-//   pty                rate is accepted and means nothing; no lines
+//   pty                a rate, in the terminal settings, for the other end to look at; no lines
 //   socket://          neither
 //   rfc2217://         both, each change acknowledged by the server (one round trip, at most 3 s)
 //

@@ -121,7 +121,7 @@ int ferry_posix_backend_serial(struct ferry_posix_port *port, const char *name, 
     self->fd = -1;
     if (sp_get_port_by_name(name, &self->port) != SP_OK) {
         free(self);
-        return ferry_posix_backend_tty(port, name, error);
+        return ferry_posix_backend_tty(port, name, baud, error);
     }
     if (sp_open(self->port, SP_MODE_READ_WRITE) != SP_OK)
         return errno == EBUSY ? busy(self, name, error) : fail(self, name, error, "cannot open");

@@ -1,4 +1,5 @@
-// A terminal device that is no serial port: a pty, such as the virtual chip offers. No lines; any rate is accepted.
+// A terminal device that is no serial port: a pty, such as the virtual chip offers. No lines; its rate is a number in
+// the terminal settings, which the other end may go by.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -44,8 +45,8 @@ static int tty_write(void *ctx, const uint8_t *bytes, size_t len)
 
 static int tty_set_baud(void *ctx, uint32_t baud)
 {
-    (void)ctx, (void)baud; // a pty has no rate
-    return FERRY_OK;
+    const struct tty *self = ctx;
+    return ferry_posix_backend_rate(self->fd, baud) == 0 ? FERRY_OK : FERRY_ERR_BAUD;
 }
 
 static int tty_pending(void *ctx)
@@ -60,7 +61,7 @@ static void tty_close(void *impl)
     free(impl);
 }
 
-static int make_raw(int fd)
+static int make_raw(int fd, uint32_t baud)
 {
     struct termios t;
     if (tcgetattr(fd, &t) != 0)
@@ -69,15 +70,16 @@ static int make_raw(int fd)
     t.c_cflag |= CLOCAL | CREAD;
     t.c_cc[VMIN] = 0;
     t.c_cc[VTIME] = 0;
-    if (tcsetattr(fd, TCSANOW, &t) != 0)
+    if (tcsetattr(fd, TCSANOW, &t) != 0 || ferry_posix_backend_rate(fd, baud) != 0)
         return -1;
     return tcflush(fd, TCIOFLUSH);
 }
 
-int ferry_posix_backend_tty(struct ferry_posix_port *port, const char *name, struct ferry_posix_error *error)
+int ferry_posix_backend_tty(struct ferry_posix_port *port, const char *name, uint32_t baud,
+                            struct ferry_posix_error *error)
 {
     int fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || make_raw(fd) != 0) {
+    if (fd < 0 || make_raw(fd, baud) != 0) {
         ferry_posix_error_set(error, FERRY_ERR_WIRE_OPEN, name, "cannot open the terminal: %s", strerror(errno));
         if (fd >= 0)
             close(fd);
@@ -91,6 +93,7 @@ int ferry_posix_backend_tty(struct ferry_posix_port *port, const char *name, str
     self->fd = port->fd = fd;
     port->impl = self;
     port->close = tty_close;
+    port->has_baud = true;
     port->stream = (struct ferry_stream){
         .ctx = self, .read = tty_read, .write = tty_write, .set_baud = tty_set_baud, .pending = tty_pending};
     return FERRY_OK;
