@@ -26,13 +26,35 @@ const char *ferry_job_state_name(enum ferry_job_state state)
 
 // ---- events ----
 
+static struct ferry_job_event *event_number(struct ferry_job *self, unsigned i)
+{
+    return &self->events[(self->event_at + i) % FERRY_JOB_EVENTS];
+}
+
+static unsigned oldest_of(struct ferry_job *self, enum ferry_event_kind kind)
+{
+    unsigned i = 0;
+    while (i < self->event_count && event_number(self, i)->kind != kind)
+        i++;
+    return i;
+}
+
+// Makes room: the oldest step goes, else the oldest note, else the oldest of all.
+static void drop_event(struct ferry_job *self)
+{
+    unsigned victim = oldest_of(self, FERRY_EVENT_STEP);
+    if (victim == self->event_count)
+        victim = oldest_of(self, FERRY_EVENT_NOTE);
+    for (unsigned i = victim % self->event_count; i + 1u < self->event_count; i++)
+        *event_number(self, i) = *event_number(self, i + 1);
+    self->event_count--;
+    self->events_lost++;
+}
+
 void ferry_job_push(struct ferry_job *self, enum ferry_event_kind kind, const char *text, const uint32_t *a)
 {
-    if (self->event_count == FERRY_JOB_EVENTS) {
-        self->event_at = (uint8_t)((self->event_at + 1) % FERRY_JOB_EVENTS);
-        self->event_count--;
-        self->events_lost++;
-    }
+    if (self->event_count == FERRY_JOB_EVENTS)
+        drop_event(self);
     struct ferry_job_event *event = &self->events[(self->event_at + self->event_count++) % FERRY_JOB_EVENTS];
     event->kind = kind;
     snprintf(event->text, sizeof event->text, "%s", text);
@@ -78,8 +100,6 @@ static void take_events(struct ferry_job *self)
                 journal_segment(self, event.a);
             continue;
         }
-        if (event.kind == FERRY_EVENT_REGION && self->state == FERRY_JOB_WRITING)
-            self->proved_regions++;
         ferry_job_push(self, event.kind, event.text, event.a);
     }
 }
@@ -232,6 +252,12 @@ void ferry_job_erase_all(struct ferry_job *self, uint32_t now_ms)
 
 // ---- stepping ----
 
+// A write that has ended well was proved, unless the loader gives no digests.
+static bool can_prove(const struct ferry_target *target)
+{
+    return target && !target->secure_download && ferry_chip_can(target->chip, FERRY_CAP_MD5);
+}
+
 static void operation_done(struct ferry_job *self, uint32_t now_ms)
 {
     switch (self->state) {
@@ -245,7 +271,7 @@ static void operation_done(struct ferry_job *self, uint32_t now_ms)
         ferry_job_write(self, now_ms);
         break;
     case FERRY_JOB_WRITING:
-        self->result.verified = self->proved_regions >= ferry_job_plan(self)->count;
+        self->result.verified = can_prove(ferry_job_target(self));
         ferry_job_leave(self, now_ms);
         break;
     default:
@@ -350,6 +376,16 @@ static int take_route(struct ferry_job *self)
     return ferry_flasher_init(&self->flasher, &self->cfg.flasher);
 }
 
+// Between the pump and the store: each segment begins with a request, so events are taken before the engine's short
+// queue overflows, however much the pump does in one step.
+static int serve(void *ctx, const struct ferry_request *request,
+                 void (*answer)(void *to, uint32_t offset, const uint8_t *bytes, size_t len), void *to)
+{
+    struct ferry_job *self = ctx;
+    take_events(self);
+    return self->data.serve(self->data.ctx, request, answer, to);
+}
+
 int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg)
 {
     memset(self, 0, sizeof *self);
@@ -375,7 +411,8 @@ int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg)
                                      .output_ctx = self};
     if (!self->pool)
         return FERRY_ERR_NO_MEMORY;
-    self->supply = ferry_store_pool_supply(self->pool);
+    self->data = ferry_store_pool_supply(self->pool);
+    self->supply = (struct ferry_supply){.ctx = self, .serve = serve};
     self->pump.supply = &self->supply;
     return FERRY_OK;
 }

@@ -70,7 +70,7 @@ struct ferry_job_cfg {
 struct ferry_job_result {
     int status;             // 0 or the negative status of fault()
     bool written;           // the target's flash may have been altered (an erase or write was begun)
-    bool verified;          // every region was proved by the target's own digest
+    bool verified;          // every region was proved by the target's own digest (DONE, and the target has digests)
     uint32_t bytes_written; // bytes of the regions that were sent
     uint32_t bytes_skipped; // bytes found unchanged
     uint32_t bytes_total;   // bytes of all regions; 0 = no plan
@@ -88,7 +88,7 @@ struct ferry_job_event {
     uint32_t a[3]; // REGION: as in engine.h
 };
 
-#define FERRY_JOB_EVENTS 16
+#define FERRY_JOB_EVENTS 24
 #define FERRY_JOB_READS 4
 #define FERRY_JOB_READ_MAX 0x4000u
 #define FERRY_JOB_SEGMENTS 1024
@@ -100,7 +100,8 @@ struct ferry_job {
     struct ferry_flasher flasher;
     struct ferry_job_route route;
     struct ferry_pump pump;
-    struct ferry_supply supply;
+    struct ferry_supply supply;    // the pump's: takes events, then asks data
+    struct ferry_supply data;      // the store's
     struct ferry_store_pool *pool; // cfg.stores, or own
     bool own_pool;
     struct ferry_store *store; // holds the plan
@@ -118,7 +119,6 @@ struct ferry_job {
     struct ferry_progress progress;
     uint32_t started_ms;
     bool started, ended, cancelled;
-    uint32_t proved_regions;
     struct ferry_job_event events[FERRY_JOB_EVENTS];
     uint8_t event_at, event_count;
     uint32_t events_lost;
@@ -150,7 +150,7 @@ const struct ferry_fault *ferry_job_fault(const struct ferry_job *self);   // st
 const struct ferry_job_result *ferry_job_result(const struct ferry_job *self);
 const char *ferry_job_state_name(enum ferry_job_state state); // "connecting", ... for people
 void ferry_job_progress(const struct ferry_job *self, struct ferry_progress *out);
-// Takes the oldest event; false = none. When nobody takes them, the oldest are dropped.
+// Takes the oldest event; false = none. When nobody takes them, old steps and notes are dropped first.
 bool ferry_job_event(struct ferry_job *self, struct ferry_job_event *out);
 
 #endif

@@ -192,8 +192,7 @@ static void use_plan(struct ferry_job *self, uint32_t now_ms)
         ferry_job_push(self, FERRY_EVENT_WARNING, plan->warnings[i], NULL);
     for (uint8_t i = 0; i < plan->count; i++)
         self->result.bytes_total += plan->regions[i].size;
-    self->supply = ferry_store_supply(self->store);
-    self->pump.supply = &self->supply;
+    self->data = ferry_store_supply(self->store);
     if (self->cfg.dry_run) {
         ferry_job_leave(self, now_ms);
         return;

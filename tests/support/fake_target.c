@@ -61,8 +61,7 @@ static void fake_segment(struct fake *f)
     f->at += len;
     if (f->at < r->size)
         return;
-    if (!f->no_proof)
-        fake_event(f, FERRY_EVENT_REGION, f->region, r->size, 0);
+    fake_event(f, FERRY_EVENT_REGION, f->region, r->size, 0);
     f->region++;
     f->at = 0;
 }

@@ -17,7 +17,6 @@ struct fake {
     // Script.
     unsigned fail_at; // the step of that number (from 1 on) fails, 0 = none
     int failure;
-    bool no_proof; // as in secure download mode
     // State.
     struct ferry_rom_job job;
     bool busy, failed, wants_data;

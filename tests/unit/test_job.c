@@ -264,7 +264,7 @@ static void test_no_proof_is_not_called_verified(void **state)
 {
     (void)state;
     struct rig *r = rig_new(fill_build);
-    r->fake.no_proof = true;
+    r->fake.target.secure_download = true;
     assert_int_equal(run(r), FERRY_JOB_DONE);
     assert_false(ferry_job_result(&r->job)->verified);
     assert_true(log_has(r, ",unverified,"));
