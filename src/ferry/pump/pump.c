@@ -163,16 +163,17 @@ static bool turn(struct ferry_pump *self, uint32_t now_ms)
     bool moved = false;
     if (wants & (FERRY_WANT_DONE | FERRY_WANT_FAILED))
         return false;
+    // What has arrived comes first: a deadline that passed while this thread slept must not hide an answer.
+    moved = receive(self, now_ms);
     if (wants & FERRY_WANT_LINES)
         moved = serve_lines(self, now_ms) || moved;
-    if (self->ops->deadline(self->engine, now_ms) == 0) {
-        self->ops->step(self->engine, now_ms);
-        moved = true;
-    }
     if (wants & FERRY_WANT_DATA)
         moved = serve_data(self, now_ms) || moved;
     moved = transmit(self, now_ms) || moved;
-    moved = receive(self, now_ms) || moved;
+    if (!moved && self->ops->deadline(self->engine, now_ms) == 0) {
+        self->ops->step(self->engine, now_ms);
+        moved = true;
+    }
     if (wants & FERRY_WANT_OUTPUT)
         moved = serve_output(self) || moved;
     return moved && self->wire_error == 0;

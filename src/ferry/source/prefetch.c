@@ -30,11 +30,12 @@ static int read_some(struct ferry_source_prefetch *self, uint32_t offset, uint8_
 {
     unsigned half = holds(self, 0, offset) ? 0 : 1;
     if (!holds(self, half, offset)) {
-        half = self->start[0] > self->start[1] ? 1 : 0; // the older one goes
+        half = 1 - self->current;
         int status = load(self, half, offset);
         if (status < 0)
             return status;
     }
+    self->current = half;
     size_t at = offset - self->start[half], there = self->len[half] - at;
     size_t n = len < there ? len : there;
     memcpy(buf, self->buf + half * self->half + at, n);
@@ -69,9 +70,9 @@ int ferry_source_prefetch(struct ferry_source_prefetch *self, const struct ferry
 
 int ferry_source_prefetch_ahead(struct ferry_source_prefetch *self)
 {
-    unsigned last = self->start[0] > self->start[1] || self->len[1] == 0 ? 0 : 1;
-    uint32_t next = self->start[last] + (uint32_t)self->len[last];
-    if (self->len[last] == 0 || next >= self->slow.size || holds(self, 1 - last, next))
+    unsigned half = self->current;
+    uint32_t next = self->start[half] + (uint32_t)self->len[half];
+    if (self->len[half] == 0 || next >= self->slow.size || holds(self, 1 - half, next))
         return FERRY_OK;
-    return load(self, 1 - last, next);
+    return load(self, 1 - half, next);
 }

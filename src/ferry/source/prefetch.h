@@ -12,7 +12,8 @@ struct ferry_source_prefetch {
     size_t half;
     uint32_t start[2]; // what each half holds: slow's bytes start .. start + len
     size_t len[2];
-    uint32_t reads; // accesses to the slow source so far
+    unsigned current; // half that was read last
+    uint32_t reads;   // accesses to the slow source so far
 };
 
 // buf (2 KB or more, a multiple of 2) stays the caller's. The source refers to *self. 0, or FERRY_ERR_ARG.
