@@ -39,6 +39,8 @@ struct serve {
     bool reset_done[SIM_SERVE_RESETS];
     size_t resets_left;
     uint64_t power_on_at; // virtual time, 0 = power is on
+    uint64_t flash_ops;   // before the last power cycle
+    bool power_was_cut;
     uint32_t host_baud;
     bool loader, booted; // as last noticed
     bool quiet;          // the boot outcome is the same again and again
@@ -107,12 +109,22 @@ static void set_lines(struct serve *s)
     sim_chip_lines(s->chip, s->circuit.reset, s->circuit.boot);
 }
 
+// The cut that is asked for waits through all resets and power cycles until its operation comes.
+static void arm_power_cut(struct serve *s)
+{
+    const struct sim_serve_faults *f = &s->o->faults;
+    if (!f->power_cut || s->power_was_cut)
+        return;
+    s->flash_ops += sim_flash_ops(s->flash);
+    sim_flash_cut_at(s->flash, f->cut_op - s->flash_ops, f->cut_kind, f->cut_permille);
+}
+
 static void power_cycle(struct serve *s)
 {
     s->quiet = false;
     sim_chip_power(s->chip, false);
-    sim_flash_power_on(s->flash);
     sim_chip_power(s->chip, true);
+    arm_power_cut(s);
 }
 
 static void watch_power(struct serve *s)
@@ -120,6 +132,7 @@ static void watch_power(struct serve *s)
     uint64_t now = sim_chip_now(s->chip);
     if (s->power_on_at == 0 && sim_flash_dead(s->flash)) {
         say("power cut at flash operation %llu", (unsigned long long)s->o->faults.cut_op);
+        s->power_was_cut = true;
         sim_chip_power(s->chip, false);
         s->power_on_at = now + POWER_OFF_US;
         if (s->o->fast)
@@ -127,8 +140,6 @@ static void watch_power(struct serve *s)
     }
     if (s->power_on_at != 0 && sim_chip_now(s->chip) >= s->power_on_at) {
         s->power_on_at = 0;
-        sim_flash_cut_at(s->flash, UINT64_MAX, SIM_FLASH_CUT_AFTER, 0);
-        sim_flash_power_on(s->flash);
         sim_chip_power(s->chip, true);
         say("power is back");
     }
@@ -468,6 +479,7 @@ int vchip_serve(const struct vchip_options *options, struct sim_flash *flash, st
         free(s);
         return 2;
     }
+    arm_power_cut(s);
     catch_signals(&signals);
     uint32_t size = sim_flash_size(flash);
     say("vchip: %s %s, %u %s flash, on %s", options->chip,
