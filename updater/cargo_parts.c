@@ -231,13 +231,8 @@ bool ferry_cargo_name_address(const char *name, uint32_t *address)
 bool ferry_cargo_sibling(char *out, size_t cap, const char *app, const char *part)
 {
     const char *base = ferry_path_base(app);
-    int n;
-    if (strcasecmp(base, "firmware.bin") == 0)
-        n = snprintf(out, cap, "%.*s%s.bin", (int)(base - app), app, part);
-    else if (ferry_path_ends(base, ".ino.bin"))
-        n = snprintf(out, cap, "%.*s.%s.bin", (int)strlen(app) - 4, app, part);
-    else
-        return false;
+    int n = ferry_path_ends(base, ".ino.bin") ? snprintf(out, cap, "%.*s.%s.bin", (int)strlen(app) - 4, app, part)
+                                              : snprintf(out, cap, "%.*s%s.bin", (int)(base - app), app, part);
     return n > 0 && (size_t)n < cap;
 }
 
@@ -255,17 +250,32 @@ static void add_plain(struct ferry_cargo_parts *out, enum ferry_cargo_role role,
     snprintf(part->path, sizeof part->path, "%s", path);
 }
 
+// The first of the names that is a file beside the app; the first of all when none is, so that the plan tells what is
+// missing.
+static void add_sibling(const struct ferry_cargo *cargo, struct ferry_cargo_parts *out, enum ferry_cargo_role role,
+                        const char *name, const char *other)
+{
+    char first[FERRY_CARGO_PATH], second[FERRY_CARGO_PATH];
+    if (!ferry_cargo_sibling(first, sizeof first, cargo->path, name))
+        return;
+    bool use_other =
+        !is_file(first) && other && ferry_cargo_sibling(second, sizeof second, cargo->path, other) && is_file(second);
+    add_plain(out, role, use_other ? second : first);
+}
+
 static int parts_arduino(const struct ferry_cargo *cargo, struct ferry_cargo_parts *out)
 {
+    static const char *const otadata[] = {"boot_app0.bin", "ota_data_initial.bin"};
     char path[FERRY_CARGO_PATH], folder[FERRY_CARGO_PATH];
     add_plain(out, FERRY_CARGO_ROLE_APP, cargo->path);
-    if (ferry_cargo_sibling(path, sizeof path, cargo->path, "bootloader"))
-        add_plain(out, FERRY_CARGO_ROLE_BOOTLOADER, path);
-    if (ferry_cargo_sibling(path, sizeof path, cargo->path, "partitions"))
-        add_plain(out, FERRY_CARGO_ROLE_TABLE, path);
+    add_sibling(cargo, out, FERRY_CARGO_ROLE_BOOTLOADER, "bootloader", NULL);
+    add_sibling(cargo, out, FERRY_CARGO_ROLE_TABLE, "partitions", "partition-table");
     ferry_path_folder(folder, sizeof folder, cargo->path);
-    if (ferry_path_under(path, sizeof path, folder, "boot_app0.bin") && is_file(path))
-        add_plain(out, FERRY_CARGO_ROLE_OTADATA, path);
+    for (size_t i = 0; i < 2; i++)
+        if (ferry_path_under(path, sizeof path, folder, otadata[i]) && is_file(path)) {
+            add_plain(out, FERRY_CARGO_ROLE_OTADATA, path);
+            break;
+        }
     return FERRY_OK;
 }
 

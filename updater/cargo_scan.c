@@ -263,34 +263,42 @@ static bool has(const struct names *names, const char *name)
     return false;
 }
 
-// App, bootloader and partition table of one export lie side by side.
-static bool whole_export(const struct names *names, const char *app)
+static bool has_part(const struct names *names, const char *app, const char *part)
 {
-    char boot[FERRY_CARGO_PATH], table[FERRY_CARGO_PATH];
-    return ferry_cargo_sibling(boot, sizeof boot, app, "bootloader") &&
-           ferry_cargo_sibling(table, sizeof table, app, "partitions") && has(names, boot) && has(names, table);
+    char name[FERRY_CARGO_PATH];
+    return ferry_cargo_sibling(name, sizeof name, app, part) && has(names, name);
 }
 
-// The app that a file named like a part of an export belongs to: "X.ino.merged.bin" -> "X.ino.bin", "bootloader.bin" ->
-// "firmware.bin". False when it is not named so.
-static bool app_of_part(const char *name, char *app, size_t cap)
+// Bootloader and partition table of the same build lie beside the app.
+static bool whole_export(const struct names *names, const char *app)
 {
-    static const char *const parts[] = {"bootloader", "partitions", "merged", "factory"};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char ending[32];
-        snprintf(ending, sizeof ending, ".%s.bin", parts[i]);
-        if (strcasecmp(name, ending + 1) == 0)
-            return snprintf(app, cap, "firmware.bin") > 0;
-        if (ferry_path_ends(name, ending))
-            return snprintf(app, cap, "%.*s.bin", (int)(strlen(name) - strlen(ending)), name) < (int)cap;
-    }
+    return has_part(names, app, "bootloader") &&
+           (has_part(names, app, "partitions") || has_part(names, app, "partition-table"));
+}
+
+// The name of a part that goes with whatever app lies beside it.
+static bool is_part_name(const char *name)
+{
+    static const char *const parts[] = {"bootloader.bin", "partitions.bin", "partition-table.bin", "boot_app0.bin",
+                                        "ota_data_initial.bin"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strcasecmp(name, parts[i]) == 0)
+            return true;
     return false;
 }
 
+// The file is a part, or another form, of an export whose app is named too: "X.ino.merged.bin" and "X.ino.bin",
+// "firmware.factory.bin" and "firmware.bin".
 static bool part_of_export(const struct names *names, const char *name)
 {
+    static const char *const parts[] = {".bootloader.bin", ".partitions.bin", ".merged.bin", ".factory.bin"};
     char app[FERRY_CARGO_PATH];
-    return app_of_part(name, app, sizeof app) && has(names, app) && whole_export(names, app);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (ferry_path_ends(name, parts[i])) {
+            snprintf(app, sizeof app, "%.*s.bin", (int)(strlen(name) - strlen(parts[i])), name);
+            return has(names, app) && whole_export(names, app);
+        }
+    return false;
 }
 
 // A manifest of this folder names the file.
@@ -381,16 +389,40 @@ static bool named_in_manifest(const struct folder *folder, const char *name)
     return false;
 }
 
+static bool says_app(const char *path)
+{
+    struct ferry_cargo_file file;
+    struct ferry_cargo_peek peek;
+    if (ferry_cargo_file_open(&file, path, "", NULL) < 0)
+        return false;
+    struct ferry_source source = ferry_cargo_file_source(&file);
+    bool app =
+        ferry_cargo_peek(&source, &peek) >= 0 && peek.content == FERRY_CARGO_APP_IMAGE && peek.image.has_app_desc;
+    ferry_cargo_file_close(&file);
+    return app;
+}
+
+// An app with all that it needs beside it. Arduino's and PlatformIO's names say so; of other names the content must.
+static bool is_export(const struct folder *folder, const char *name)
+{
+    char path[FERRY_CARGO_PATH];
+    uint32_t address;
+    if (!ferry_path_ends(name, ".bin") || is_part_name(name) || ferry_cargo_name_address(name, &address) ||
+        !whole_export(&folder->names, name) || !ferry_path_under(path, sizeof path, folder->path, name))
+        return false;
+    return ferry_path_ends(name, ".ino.bin") || strcasecmp(name, "firmware.bin") == 0 || says_app(path);
+}
+
 static void binary(struct folder *folder, const char *name, bool *addressed)
 {
     char path[FERRY_CARGO_PATH];
     uint32_t address;
     if (named_in_manifest(folder, name) || part_of_export(&folder->names, name) || !under(folder, name, path) ||
-        (folder->exports && strcasecmp(name, "boot_app0.bin") == 0))
+        (folder->exports && is_part_name(name)))
         return;
     if (ferry_cargo_name_address(name, &address))
         *addressed = true;
-    else if (whole_export(&folder->names, name))
+    else if (is_export(folder, name))
         add_parts(folder->scan, FERRY_CARGO_ARDUINO, path);
     else
         add_file(folder->scan, path);
@@ -409,7 +441,7 @@ static void binaries(struct folder *folder)
     bool addressed = false;
     size_t before = folder->scan->list->count;
     for (size_t i = 0; i < folder->names.count && !folder->exports; i++)
-        folder->exports = whole_export(&folder->names, folder->names.names[i]);
+        folder->exports = is_export(folder, folder->names.names[i]);
     for (size_t i = 0; i < folder->names.count; i++)
         if (ferry_path_ends(folder->names.names[i], ".bin"))
             binary(folder, folder->names.names[i], &addressed);

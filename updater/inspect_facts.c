@@ -339,7 +339,8 @@ cJSON *ferry_inspect_facts_file(struct ferry_inspect_facts *self, const struct f
     struct ferry_cargo_peek peek;
     cJSON *object = cJSON_CreateObject();
     int status = ferry_cargo_peek(source, &peek);
-    cJSON_AddStringToObject(object, "kind", kind_name(peek.content));
+    bool silent = peek.content == FERRY_CARGO_APP_IMAGE && !peek.image.has_app_desc; // app or old bootloader
+    cJSON_AddStringToObject(object, "kind", silent ? "firmware image" : kind_name(peek.content));
     number(object, "size", source->size);
     if (status >= 0)
         content_facts(&own, object, source, &peek, shown);

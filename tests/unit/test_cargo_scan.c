@@ -117,6 +117,38 @@ static void a_platformio_build(void **state)
     only(*state, FERRY_CARGO_ARDUINO);
 }
 
+static void files_copied_by_hand(void **state)
+{
+    card_put_idf_build(*state, "", "esp32");
+    char *json = card_path(*state, "flasher_args.json"), *from = card_path(*state, "bootloader/bootloader.bin");
+    char *to = card_path(*state, "bootloader.bin");
+    unlink(json);
+    assert_int_equal(rename(from, to), 0);
+    free(from), free(to), free(json);
+    from = card_path(*state, "partition_table/partition-table.bin"), to = card_path(*state, "partition-table.bin");
+    assert_int_equal(rename(from, to), 0);
+    free(from), free(to);
+    const struct ferry_cargo *cargo =
+        only(*state, FERRY_CARGO_ARDUINO); // app, bootloader, table, otadata: a whole build
+    assert_non_null(strstr(cargo->path, "/demo.bin"));
+    assert_true(cargo->total_size > 60000);
+    card_put_app(*state, "other.bin", "esp32");
+    assert_int_equal(ferry_cargo_scan(*state, &list, &fault), 0);
+    assert_int_equal(list.count, 2); // either app may be meant
+}
+
+static void thousands_of_other_files(void **state)
+{
+    char name[64];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof name, "IMG_%04d.jpg", i);
+        card_put_text(*state, name, "x");
+    }
+    card_put_arduino(*state, "", "esp32", "z");
+    only(*state, FERRY_CARGO_ARDUINO);
+    assert_int_equal(list.more, 0);
+}
+
 static void merged_images_are_told_from_apps(void **state)
 {
     static const char *const chips[] = {"esp32", "esp32s2", "esp32c3", "esp32s3", "esp32c6", "esp32p4", "esp32c5"};
@@ -396,6 +428,8 @@ int main(void)
         CASE(a_web_manifest),
         CASE(an_arduino_export),
         CASE(a_platformio_build),
+        CASE(files_copied_by_hand),
+        CASE(thousands_of_other_files),
         CASE(merged_images_are_told_from_apps),
         CASE(files_named_with_addresses),
         CASE(several_are_all_listed_in_order),
