@@ -1,5 +1,5 @@
 // The mask ROM's serial loader: SLIP frames in, answers out, everything it keeps between commands. One general model of
-// the code in the ROM (see docs/guide/virtual-chip.md): one request buffer that keeps its old contents, one answer
+// the code in the ROM (see README.md here): one request buffer that keeps its old contents, one answer
 // buffer whose bytes are only overwritten where the command writes, one error word that is cleared by few commands.
 // It knows no time and no line: it says how long a command kept the processor busy.
 #ifndef SIM_CHIP_ROM_H

@@ -258,8 +258,12 @@ bool sim_line_take(struct sim_line *self, uint64_t now_ns, uint32_t baud, uint8_
         if (!self->len) {
             self->head = 0;
         }
+        if (self->ideal || b.baud == baud) {
+            *byte = b.byte;
+            return true;
+        }
         double bit = (double)NS_PER_S / (b.baud ? b.baud : 1), own = (double)NS_PER_S / (baud ? baud : 1);
-        if (self->ideal || fabs(bit - own) <= bit * SIM_LINE_TOLERANCE) {
+        if (fabs(bit - own) <= bit * SIM_LINE_TOLERANCE) {
             *byte = b.byte;
             return true;
         }

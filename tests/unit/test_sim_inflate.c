@@ -1,5 +1,5 @@
 // The ROMs' inflater: zlib made the streams and is the judge of the good ones; what becomes of bad ones was seen on the
-// real ROMs (docs/guide/virtual-chip.md; tests/vectors/rom: defl_*).
+// real ROMs (sim/chip/README.md; tests/vectors/rom: defl_*).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

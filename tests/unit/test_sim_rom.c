@@ -1,4 +1,4 @@
-// The loader's rules, against what was measured on the real ROMs (docs/guide/virtual-chip.md: erase patterns, the
+// The loader's rules, against what was measured on the real ROMs (sim/chip/README.md: erase patterns, the
 // ESP32's 32 KB tail, numbers used up by bad blocks, block limit) and what differs between the chips by their
 // documentation. On the ideal line: what is answered and what reaches the flash, not when.
 #include <setjmp.h>
