@@ -25,17 +25,18 @@ chip() {
         --mac "02:00:00:00:00:0$n" "$@" >"$WORK/chip$n.log" 2>&1 &
     PID=$!
     PIDS="$PIDS $PID"
+    URL=
     i=0
-    while ! grep -q '^vchip:' "$WORK/chip$n.log"; do
+    while [ -z "$URL" ]; do
         i=$((i + 1))
-        if [ $i -gt 200 ] || ! kill -0 "$PID" 2>/dev/null; then
+        if [ $i -gt 400 ] || ! kill -0 "$PID" 2>/dev/null; then
             echo "the virtual chip $n does not start:"
             cat "$WORK/chip$n.log"
             exit 1
         fi
         sleep 0.05
+        URL=$(sed -n 's/^vchip:.* on \(rfc2217:.*\)$/\1/p' "$WORK/chip$n.log")
     done
-    URL=$(sed -n 's/^vchip:.* on \(.*\)$/\1/p' "$WORK/chip$n.log")
 }
 stop() {
     for pid in "$@"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
