@@ -318,20 +318,6 @@ static void tell_success(struct flash *f, const struct ferry_job_result *r)
                                                : "written, but not proved: this target's loader gives no MD5");
 }
 
-// Cancelled with nothing written: the target goes back to what it ran before.
-static void release_target(struct flash *f)
-{
-    const struct ferry_lines *lines = ferry_posix_port_lines(&f->session.port);
-    const struct ferry_clock *clock = &f->session.clock;
-    if (!lines || f->options.after != FERRY_AFTER_HARD_RESET || f->options.before != FERRY_BEFORE_DEFAULT_RESET)
-        return;
-    lines->set(lines->ctx, true, false);
-    uint32_t start = clock->now_ms(clock->ctx);
-    while (clock->now_ms(clock->ctx) - start < 100)
-        clock->wait(clock->ctx, 10);
-    lines->set(lines->ctx, false, false);
-}
-
 static void explain_cancel(struct flash *f, const struct ferry_job_result *r)
 {
     struct ferry_fault *fault = &f->session.fault;
@@ -341,7 +327,7 @@ static void explain_cancel(struct flash *f, const struct ferry_job_result *r)
         ferry_fault_hint(fault, "run the same command again; what has arrived is not sent again");
         return;
     }
-    release_target(f);
+    cli_session_release(&f->session);
     ferry_fault_set(fault, FERRY_ERR_CANCELLED, f->session.port_name, "cancelled: nothing was erased or written");
     ferry_fault_hint(fault, "run the same command again when you are ready");
 }

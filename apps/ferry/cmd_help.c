@@ -3,6 +3,7 @@
 
 #include "apps/ferry/commands.h"
 #include "apps/ferry/options.h"
+#include "ferry.h"
 
 static void exit_codes(void)
 {
@@ -19,7 +20,7 @@ static void exit_codes(void)
 int cmd_version(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    puts("ferry 0.1.0");
+    puts("ferry " FERRY_VERSION);
     return 0;
 }
 

@@ -200,9 +200,23 @@ int cli_session_leave(struct cli_session *self)
     return cli_session_run(self, &(struct ferry_rom_job){.op = FERRY_ROM_LEAVE, .after = self->options->after}, 0, 0);
 }
 
+void cli_session_release(struct cli_session *self)
+{
+    const struct ferry_lines *lines = ferry_posix_port_lines(&self->port);
+    bool wanted = self->options->after == FERRY_AFTER_HARD_RESET && self->options->before == FERRY_BEFORE_DEFAULT_RESET;
+    if (!lines || !wanted)
+        return;
+    lines->set(lines->ctx, true, false);
+    uint32_t start = self->clock.now_ms(self->clock.ctx);
+    while (self->clock.now_ms(self->clock.ctx) - start < 100)
+        self->clock.wait(self->clock.ctx, 10);
+    lines->set(lines->ctx, false, false);
+}
+
 int cli_session_fail(struct cli_session *self)
 {
     int code = cli_display_fault(&self->display, &self->fault);
+    cli_session_release(self);
     cli_session_close(self);
     return code;
 }

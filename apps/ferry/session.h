@@ -51,7 +51,10 @@ int cli_session_run(struct cli_session *self, const struct ferry_rom_job *job, c
                     const struct ferry_source *sources);
 // Leaves the target as --after asks. Says so when there is no line to reset it with.
 int cli_session_leave(struct cli_session *self);
-// Reports the session's fault, closes, returns the exit code.
+// After a failure with nothing half done: resets the target by the lines, so that it runs what it ran before. Only with
+// lines, --before default-reset and --after hard-reset.
+void cli_session_release(struct cli_session *self);
+// Reports the session's fault, releases the target, closes, returns the exit code.
 int cli_session_fail(struct cli_session *self);
 // Leaves (when status is 0), closes, returns the exit code.
 int cli_session_end(struct cli_session *self, int status);

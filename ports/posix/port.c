@@ -61,8 +61,10 @@ int ferry_posix_port_open(struct ferry_posix_port *self, const char *name, uint3
         status = ferry_posix_backend_rfc2217(self, name, baud, error);
     else
         status = open_device(self, name, baud, error);
-    if (status < 0)
+    if (status < 0) {
+        self->has_lines = self->has_baud = false;
         return status;
+    }
     self->clock = clock;
     if (clock)
         ferry_posix_clock_add(clock, self->fd);

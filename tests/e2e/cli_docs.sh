@@ -1,0 +1,34 @@
+#!/bin/bash
+# The manual page renders without warnings, and manual page and help know the same options, commands and environment.
+set -u
+: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
+PAGE=$ROOT/docs/man/ferry.1
+FAILED=0
+
+problem() {
+    FAILED=$((FAILED + 1))
+    echo "FAIL: $*"
+}
+
+if command -v mandoc >/dev/null; then
+    said=$(mandoc -Tlint -W style "$PAGE" 2>/dev/null | grep -v 'outdated mandoc.db')
+    [ -z "$said" ] || problem "mandoc: $said"
+fi
+commands=$("$FERRY" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+[ "$(echo "$commands" | wc -l)" -ge 11 ] || problem "'ferry help' lists only: $commands"
+for command in $commands; do
+    grep -q "^\.Cm $command" "$PAGE" || problem "the manual page does not know the command $command"
+done
+options=$(for command in flash verify detect read erase run-ram reg inspect ports; do
+    "$FERRY" help $command
+done | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *--\([a-z-]*\).*/\2/p' | sort -u)
+[ "$(echo "$options" | wc -l)" -ge 20 ] || problem "the help lists only: $options"
+for option in $options; do
+    [ "$option" = help ] || grep -q -- "Fl Fl $option" "$PAGE" || problem "the manual page does not know --$option"
+done
+for option in $(grep -o 'Fl Fl [a-z-]*' "$PAGE" | sed 's/Fl Fl //' | sort -u); do
+    case $option in card | chip | flash | listen | rfc2217) continue ;; esac # of updater and vchip
+    echo "$options" | grep -qx -- "$option" || problem "the help does not know --$option of the manual page"
+done
+echo "cli_docs: $FAILED failed"
+[ $FAILED -eq 0 ]
