@@ -93,12 +93,12 @@ static void tables_that_make_no_sense(void **state)
         size_t row, field;
         uint32_t value;
     } cases[] = {
-        {4, 8, 4 << 20},    // ends beyond the flash
-        {4, 8, 0xFFFFFFFF}, // wraps around
-        {3, 4, 0x140000},   // overlaps row 2
-        {3, 4, 0x151000},   // an app not at 64 KB
-        {1, 4, 0xe800},     // not on a sector
-        {0, 8, 0},          // empty
+        {4, 8, 4 << 20},                    // ends beyond the flash
+        {4, 8, 0xFFFFFFFF},                 // wraps around
+        {3, 4, 0x140000},                   // overlaps row 2
+        {3, 4, 0x151000},                   // an app not at 64 KB
+        {1, 4, 0xe800},                     // not on a sector
+        {0, 8, 0},          {1, 8, 0x1000}, // empty
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct card_bytes b = card_make_ota_table(0x140000);

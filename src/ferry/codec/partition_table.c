@@ -84,6 +84,8 @@ static const char *row_problem(const struct ferry_partition *row, uint32_t flash
         return "a partition whose end is beyond 4 GB";
     if (flash_size && row->address + row->size > flash_size)
         return "a partition that ends beyond the flash";
+    if (row->type == FERRY_PARTITION_TABLE_DATA && row->subtype == FERRY_PARTITION_TABLE_OTADATA && row->size < 0x2000)
+        return "an otadata partition of less than two sectors (8 KB): the bootloader gives up on it";
     if (row->address % (row->type == FERRY_PARTITION_TABLE_APP ? 0x10000u : 0x1000u))
         return row->type == FERRY_PARTITION_TABLE_APP ? "an app partition that is not at a multiple of 64 KB"
                                                       : "a partition that is not on a 4 KB sector";

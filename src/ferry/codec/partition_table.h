@@ -52,7 +52,8 @@ struct ferry_partition_table {
 // No rows at all is an error too: the bootloader finds nothing to start in an erased table.
 int ferry_partition_table_parse(struct ferry_partition_table *self, const uint8_t *bytes, size_t len);
 // Whether it makes sense on a flash of flash_size bytes (0 = unknown): no overlaps, nothing beyond the flash, apps at
-// multiples of 64 KB, the rest on sectors. 0, or FERRY_ERR_PARTITION_TABLE with error_offset (of the row) and detail.
+// multiples of 64 KB, the rest on sectors, otadata of two sectors. 0, or FERRY_ERR_PARTITION_TABLE with error_offset
+// (of the row) and detail.
 int ferry_partition_table_check(struct ferry_partition_table *self, uint32_t flash_size);
 
 // The row that address lies in / whose type and subtype these are (the first) / with this label; NULL = none.
