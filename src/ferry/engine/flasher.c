@@ -139,13 +139,27 @@ void ferry_flasher_ask(struct ferry_flasher *self, const struct ferry_request *r
     self->data_at = 0;
 }
 
+// Nobody takes events: the oldest that says only what goes on goes first, else the oldest.
+static void make_room(struct ferry_flasher *self)
+{
+    unsigned victim = 0;
+    for (unsigned i = FERRY_FLASHER_EVENTS; i-- > 0;) {
+        enum ferry_event_kind kind = self->events[(self->event_at + i) % FERRY_FLASHER_EVENTS].kind;
+        if (kind == FERRY_EVENT_STEP || kind == FERRY_EVENT_NOTE)
+            victim = i;
+    }
+    for (unsigned i = victim; i > 0; i--)
+        self->events[(self->event_at + i) % FERRY_FLASHER_EVENTS] =
+            self->events[(self->event_at + i - 1) % FERRY_FLASHER_EVENTS];
+    self->event_at = (uint8_t)((self->event_at + 1u) % FERRY_FLASHER_EVENTS);
+    self->event_count--;
+}
+
 void ferry_flasher_event(struct ferry_flasher *self, enum ferry_event_kind kind, const char *text, uint32_t a0,
                          uint32_t a1, uint32_t a2)
 {
-    if (self->event_count == FERRY_FLASHER_EVENTS) { // nobody listens: the oldest goes
-        self->event_at = (uint8_t)((self->event_at + 1u) % FERRY_FLASHER_EVENTS);
-        self->event_count--;
-    }
+    if (self->event_count == FERRY_FLASHER_EVENTS)
+        make_room(self);
     struct ferry_event *event = &self->events[(self->event_at + self->event_count++) % FERRY_FLASHER_EVENTS];
     *event = (struct ferry_event){.kind = kind, .text = text, .a = {a0, a1, a2}};
 }

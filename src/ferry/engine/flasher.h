@@ -91,7 +91,7 @@ struct ferry_target {
     bool stub_running; // a flasher stub answered instead of the ROM
 };
 
-#define FERRY_FLASHER_EVENTS 8
+#define FERRY_FLASHER_EVENTS 16
 
 // A data block on its way: filled from the source, then sent.
 struct ferry_flasher_slot {

@@ -173,7 +173,7 @@ static void give_up(struct ferry_flasher *self)
         self->error.peer_code = self->rom.log.boot_mode;
     if (self->reconnecting && status == FERRY_ERR_NO_ANSWER && self->last_status < 0)
         status = self->last_status;
-    ferry_flasher_fail(self, status, verdict_detail(status), self->last_address);
+    ferry_flasher_fail(self, status, verdict_detail(status), FERRY_FL_NO_ADDRESS);
 }
 
 void ferry_flasher_next_attempt(struct ferry_flasher *self)

@@ -22,6 +22,7 @@ int ferry_flasher_init(struct ferry_flasher *self, const struct ferry_flasher_cf
     self->error =
         (struct ferry_error){.step = "idle", .detail = "", .hint = "", .peer_code = -1, .address = FERRY_FL_NO_ADDRESS};
     self->last_detail = "";
+    self->last_address = FERRY_FL_NO_ADDRESS;
     self->connect_rate = self->rate = self->cfg.connect_baud;
     return FERRY_OK;
 }

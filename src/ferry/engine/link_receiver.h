@@ -129,6 +129,8 @@ struct ferry_link_receiver {
     uint32_t pattern_frames, test_bytes, test_damaged;
     // Timers and counters.
     bool beacon_due, erased_lately, overrun;
+    uint8_t overrun_score;
+    uint32_t prepare_ms; // when the last PREPARE was asked for
     uint32_t beacon_ms, noise_bytes, noise_frames, erased_ms;
     uint32_t duplicates, overruns, damaged_before;
     // Bytes in and out.

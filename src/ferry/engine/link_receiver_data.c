@@ -160,6 +160,7 @@ bool ferry_link_receiver_choose_data(struct ferry_link_receiver *self)
         self->op = FERRY_LINK_RECEIVER_OP_PREPARE;
         self->op_len = self->range_end;
         self->notice = self->ack_due = true;
+        self->prepare_ms = self->now_ms;
         return true;
     }
     self->op_len = write_len(self);
@@ -186,7 +187,7 @@ static void prepared(struct ferry_link_receiver *self, int status, const struct 
     }
     self->ready_to = result->ready_to;
     self->erased_ms = self->now_ms;
-    self->erased_lately = !self->deaf;
+    self->erased_lately = !self->deaf && self->now_ms - self->prepare_ms >= 20;
     self->damaged_before = self->reader.damaged;
     // Twice: if this one were lost, the updater would stay patient for the whole time that was announced.
     self->ack_due = self->ack_again = true;
@@ -229,7 +230,7 @@ size_t ferry_link_receiver_put_ack(struct ferry_link_receiver *self)
     ferry_link_writer_put(&w, body, ferry_link_put_ack(body, &ack));
     self->ack_waits = self->ack_again;
     self->ack_ms = self->now_ms + 5;
-    self->ack_due = self->ack_again = false;
+    self->ack_due = self->ack_again = self->notice = false;
     self->ack_count = 0;
     return ferry_link_writer_end(&w);
 }

@@ -103,7 +103,7 @@ size_t ferry_link_window_peek(const struct ferry_link_window *self, const uint8_
 void ferry_link_window_take(struct ferry_link_window *self, uint32_t n)
 {
     self->base += n;
-    if (!self->count)
+    if (!n || !self->count)
         return;
     self->run[0].from = self->base;
     if (self->run[0].to <= self->base) {
