@@ -58,7 +58,7 @@ struct bench_rig {
     struct ferry_updater updater;
     bool started;
     const char *names[BENCH_RIG_PORTS];
-    char name_text[BENCH_RIG_PORTS][16];
+    char name_text[BENCH_RIG_PORTS][24];
     struct bench_rig_socket sockets[BENCH_RIG_PORTS];
 };
 
