@@ -23,10 +23,10 @@
 enum ferry_cargo_kind {
     FERRY_CARGO_IDF_BUILD = 1, // flasher_args.json
     FERRY_CARGO_WEB_MANIFEST,  // ESP Web Tools manifest.json (may hold builds for several chips)
-    FERRY_CARGO_ARDUINO,       // *.ino.bin with .bootloader.bin and .partitions.bin
+    FERRY_CARGO_ARDUINO,       // an app with bootloader and partition table beside it: Arduino, PlatformIO, by hand
     FERRY_CARGO_MERGED,        // one image from flash address 0 (or the bootloader's) on
     FERRY_CARGO_APP,           // a single app image; the target's own partition table says where
-    FERRY_CARGO_ADDRESSED,     // files named with their address, and explicit ADDRESS FILE pairs
+    FERRY_CARGO_ADDRESSED,     // files named with their address, ferry.json with "files", explicit pairs
 };
 
 // An explicit address and file, as in `ferry flash 0x1000 boot.bin 0x10000 app.bin`.
@@ -94,7 +94,9 @@ int ferry_cargo_scan(const char *path, struct ferry_cargo_list *list, struct fer
 int ferry_cargo_from_pairs(const struct ferry_cargo_pair *pairs, size_t count, struct ferry_cargo *out,
                            struct ferry_fault *fault);
 
-// Makes a plan; 0 or negative with *fault filled (what, file and offset, hint). On failure nothing stays open.
+// Makes a plan; 0 or negative with *fault filled (what, file and offset, hint). On failure nothing stays open. A status
+// that read_target() gives comes back as it is. cargo, target and options may go away afterwards (but not the pairs'
+// files); the plan must stay where it is until ferry_plan_close(), which may be called twice.
 int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target *target,
                      const struct ferry_cargo_options *options, struct ferry_plan *plan, struct ferry_fault *fault);
 void ferry_plan_close(struct ferry_plan *plan);
