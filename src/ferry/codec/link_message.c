@@ -64,8 +64,8 @@ size_t ferry_link_piece_write(uint8_t buf[FERRY_LINK_PIECE_WIRE], uint8_t type, 
                               const uint8_t *message, size_t len, size_t *at, size_t piece)
 {
     struct ferry_link_writer w;
-    // The last piece may be a little longer where the wire allows it: a hello then fits in one packet of 20 bytes.
-    size_t left = len - *at, n = left <= piece + (piece < FERRY_LINK_PIECE_MAX ? 3 : 0) ? left : piece;
+    // The smallest packets (MTU 20 and more) hold 3 bytes more in a last piece: a hello then fits in one.
+    size_t left = len - *at, n = left <= piece + (piece == 8 ? 3 : 0) ? left : piece;
     uint8_t head[FERRY_LINK_PIECE_HEADER] = {tag, (uint8_t)(*at / 8 | (n == left ? 0x80 : 0))};
     ferry_link_writer_begin(&w, buf, FERRY_LINK_PIECE_WIRE, true, type, session);
     ferry_link_writer_put(&w, head, sizeof head);

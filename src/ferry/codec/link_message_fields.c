@@ -374,7 +374,7 @@ uint8_t ferry_link_get_manifest(const uint8_t *in, size_t len, struct ferry_mani
     for (size_t at = 0; at < len;) {
         struct field f = {0};
         uint8_t fault = next_field(in, len, &at, &f);
-        uint16_t bit = (f.tag & 0x7f) < 16 ? (uint16_t)(1u << (f.tag & 15)) : 0;
+        uint16_t bit = (uint16_t)((f.tag & 0x7f) < 16 ? 1u << (f.tag & 15) : 0);
         if (!fault && seen & bit)
             fault = FERRY_LINK_FAULT_FIELD_TWICE;
         if (!fault)

@@ -121,7 +121,9 @@ static bool serve(struct ferry_receiver_pump *self, uint32_t now_ms)
     struct ferry_link_receiver_op op;
     if (!ferry_link_receiver_op(self->receiver, &op))
         return false;
-    if (op.kind != FERRY_LINK_RECEIVER_OP_WRITE && !all_left(self))
+    bool must_leave =
+        op.kind != FERRY_LINK_RECEIVER_OP_WRITE && (op.kind != FERRY_LINK_RECEIVER_OP_PREPARE || self->receiver->deaf);
+    if (must_leave && !all_left(self))
         return false;
     if (op.kind == FERRY_LINK_RECEIVER_OP_INFO) {
         run_info(self, now_ms);
