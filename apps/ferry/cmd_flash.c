@@ -12,6 +12,7 @@
 #include "ports/posix/number.h"
 #include "updater/cargo.h"
 #include "updater/job.h"
+#include "updater/path.h"
 
 static const struct cli_help flash_help = {
     .usage = "FOLDER | FILE | ADDRESS FILE [ADDRESS FILE ...]   [OPTIONS]",
@@ -124,21 +125,19 @@ static bool serves(const struct ferry_cargo *cargo, uint16_t chip)
     return cargo->chip_count == 0;
 }
 
+// A hint of several lines, one for each that fits the chip: as many as there is room for.
 static int several(struct flash *f, uint16_t chip, struct ferry_fault *fault)
 {
-    char hint[sizeof fault->hint];
-    size_t at = (size_t)snprintf(hint, sizeof hint, "name the one you mean:");
+    char path[FERRY_CARGO_PATH];
     ferry_fault_set(fault, FERRY_ERR_AMBIGUOUS, f->options.args[0], "there is more than one firmware here");
+    size_t at = (size_t)snprintf(fault->hint, sizeof fault->hint, "name the one you mean:");
     for (size_t i = 0; i < f->list.count; i++) {
-        const struct ferry_cargo *cargo = &f->list.items[i];
-        size_t len = strlen(cargo->path) + 1;
-        if (!serves(cargo, chip) || len >= sizeof hint - at)
+        if (!serves(&f->list.items[i], chip))
             continue;
-        hint[at] = '\n';
-        memcpy(hint + at + 1, cargo->path, len);
-        at += len;
+        ferry_path_text(path, sizeof path, f->list.items[i].path);
+        if (strlen(path) + 2 < sizeof fault->hint - at)
+            at += (size_t)snprintf(fault->hint + at, sizeof fault->hint - at, "\n%s", path);
     }
-    ferry_fault_hint(fault, "%s", hint);
     return FERRY_ERR_AMBIGUOUS;
 }
 

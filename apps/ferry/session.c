@@ -42,7 +42,7 @@ void cli_session_init(struct cli_session *self, const struct cli_options *option
 static int from_port_error(struct ferry_fault *fault, const struct ferry_posix_error *error)
 {
     ferry_fault_set(fault, error->status, error->where, "%s", error->what);
-    ferry_fault_hint(fault, "%s", error->hint);
+    snprintf(fault->hint, sizeof fault->hint, "%.239s", error->hint); // may have several lines; its names are clean
     return error->status;
 }
 

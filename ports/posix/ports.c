@@ -5,11 +5,21 @@
 
 #include "ferry/base/status.h"
 
+// What a USB device calls itself may hold anything; a terminal must not see control characters.
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 32 || *text == 127)
+            *text = '?';
+}
+
 static void fill(struct ferry_posix_ports_entry *to, const struct sp_port *port)
 {
     const char *description = sp_get_port_description(port);
     snprintf(to->name, sizeof to->name, "%s", sp_get_port_name(port));
     snprintf(to->description, sizeof to->description, "%s", description ? description : "");
+    clean(to->name);
+    clean(to->description);
     to->usb = sp_get_port_transport(port) == SP_TRANSPORT_USB;
     if (!to->usb || sp_get_port_usb_vid_pid(port, &to->vid, &to->pid) != SP_OK)
         to->vid = to->pid = 0;

@@ -109,6 +109,11 @@ case_app_alone() {
     run 0 flash "$(file two conformance.bin)" && has 'Verified' && run 0 verify 0x10000 "$(file two conformance.bin)" &&
         run 0 flash "$WORK/one"
 }
+case_several() {
+    mkdir -p "$WORK/same" "$WORK/mixed" && cp -r "$WORK/one" "$WORK/two" "$WORK/same" &&
+        cp -r "$WORK/one" "$WORK/other" "$WORK/mixed" && run 2 flash "$WORK/same" && has 'more than one' &&
+        has '^       .*same/two' && run 0 flash "$WORK/mixed" && run 0 verify "$WORK/one"
+}
 case_wrong_chip() {
     run 4 detect --chip "$(other_chip)" && has 'another chip' && run 5 flash "$WORK/other" && has 'error:' &&
         run 4 flash "$WORK/one" --chip "$(other_chip)" && run 0 verify "$WORK/one"
@@ -153,7 +158,7 @@ target() {
         CHIP=$(sed -n 's/.*"event":"target".*"chip":"\([a-z0-9]*\)".*/\1/p' "$WORK/out")
         LABEL=$CHIP
     fi
-    rm -rf "$WORK"/one "$WORK"/two "$WORK"/other
+    rm -rf "$WORK"/one "$WORK"/two "$WORK"/other "$WORK"/same "$WORK"/mixed
     "$PYTHON" "$HERE/build_folder.py" "$CHIP" "$WORK/one" 300 1.0 && "$PYTHON" "$HERE/build_folder.py" "$CHIP" \
         "$WORK/two" 300 1.0 5 && "$PYTHON" "$HERE/build_folder.py" "$(other_chip)" "$WORK/other" 20 1.0 || exit 1
     check 'detect' case_detect
@@ -166,6 +171,7 @@ target() {
     check 'plain, nothing skipped' case_plain
     check 'addresses and files' case_pairs
     check 'app alone, placed by the partition table' case_app_alone
+    check 'several firmwares in a folder' case_several
     check 'wrong chip is refused' case_wrong_chip
     check 'damaged and missing files are refused' case_damaged
     check 'erase a region' case_erase
@@ -182,6 +188,7 @@ start_chip() {
     shift
     stop_chip
     rm -f "$WORK/flash.bin"
+    : >"$WORK/chip.log"
     "$FERRY" vchip --chip "$chip" --flash "$WORK/flash.bin" --listen 127.0.0.1:0 "$@" >"$WORK/chip.log" 2>&1 &
     PID=$!
     until grep -q '^vchip:' "$WORK/chip.log"; do
