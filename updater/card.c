@@ -95,6 +95,10 @@ static int read_ferry_json(struct ferry_card *self, struct ferry_fault *fault)
         snprintf(self->wanted, sizeof self->wanted, "%s", name);
         self->wanted_by = FERRY_CARD_JSON;
     }
+    if (!value && cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(json, "files"))) { // it describes a cargo itself
+        snprintf(self->wanted, sizeof self->wanted, "%s", FERRY_CARD_JSON);
+        self->wanted_by = FERRY_CARD_JSON;
+    }
     cJSON_Delete(json);
     return status;
 }

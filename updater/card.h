@@ -1,8 +1,9 @@
 // The card: a folder that holds firmware, and which of it is meant.
 //
 // One cargo on the card: that is it. Several: the one that --cargo names, else the one that ferry.json in the card's
-// top folder names ({"cargo": "NAME"}), else the only one that has a build for the chip that was found; when more than
-// one is left, a person has to say. NAME is a cargo's name as it is listed, or its path on the card.
+// top folder names ({"cargo": "NAME"}) or is (it has "files"), else the only one that has a build for the chip that was
+// found; when more than one is left, a person has to say. NAME is a cargo's name as it is listed, or its path on the
+// card.
 #ifndef FERRY_UPDATER_CARD_H
 #define FERRY_UPDATER_CARD_H
 

@@ -390,12 +390,33 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
     };
 }
 
+static bool is_held_in_loader(const struct bench *b, unsigned index)
+{
+    const struct ferry_updater_port *port = &b->updater.ports[index];
+    return port->job_open && b->ports[index].port.has_lines && !ferry_job_result(&port->job)->written &&
+           b->options.after == FERRY_AFTER_HARD_RESET;
+}
+
+// Cancelled with nothing written: these targets go back to what they ran before.
+static void release_targets(struct bench *b)
+{
+    for (int assert_reset = 1; assert_reset >= 0; assert_reset--) {
+        for (unsigned i = 0; i < b->count; i++)
+            if (is_held_in_loader(b, i))
+                b->ports[i].port.lines.set(b->ports[i].port.lines.ctx, assert_reset, false);
+        uint32_t start = now(b);
+        while (assert_reset && now(b) - start < 100)
+            b->clock.wait(b->clock.ctx, 20);
+    }
+}
+
 static void loop(struct bench *b)
 {
     uint32_t wait_ms = 0;
     while (ferry_updater_step(&b->updater, now(b), &wait_ms)) {
         cmd_updater_screen_update(&b->screen, &b->updater, now(b));
         if (cli_interrupted()) {
+            release_targets(b);
             ferry_updater_cancel(&b->updater, now(b));
             break;
         }

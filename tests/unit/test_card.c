@@ -103,6 +103,37 @@ static void test_ferry_json_names_it_and_the_person_goes_before(void **state)
     card_remove(dir);
 }
 
+static void test_ferry_json_can_be_the_cargo_itself(void **state)
+{
+    (void)state;
+    char *dir = two_builds();
+    size_t index = 9;
+    struct card_image image = {.chip_id = FERRY_CHIP_ESP32C3};
+    card_put_bytes(dir, "gate.bin", card_make_image(&image));
+    card_put_text(dir, "ferry.json",
+                  "{\"name\": \"Gate\", \"chip\": \"esp32c3\", \"files\": {\"0x10000\": \"gate.bin\"}}");
+    assert_int_equal(ferry_card_open(&card, dir, NULL, &fault), FERRY_OK);
+    assert_int_equal(pick(FERRY_CHIP_ESP32C3, &index), FERRY_OK);
+    assert_string_equal(card.list.items[index].name, "Gate");
+    assert_int_equal(ferry_card_open(&card, dir, "relay", &fault), FERRY_OK);
+    assert_int_equal(pick(FERRY_CHIP_ESP32C3, &index), FERRY_OK);
+    assert_non_null(strstr(card.list.items[index].path, "relay"));
+    card_remove(dir);
+}
+
+// However the card's folder is written, its files are named below it.
+static void test_a_slash_behind_the_cards_name(void **state)
+{
+    (void)state;
+    char *dir = two_builds(), *slash = card_path(dir, "");
+    size_t index;
+    assert_int_equal(ferry_card_open(&card, slash, "relay", &fault), FERRY_OK);
+    assert_int_equal(pick(FERRY_CHIP_ESP32C3, &index), FERRY_OK);
+    assert_string_equal(ferry_card_shown(&card, &card.list.items[index]), "relay/flasher_args.json");
+    free(slash);
+    card_remove(dir);
+}
+
 static void test_a_damaged_ferry_json_is_told(void **state)
 {
     (void)state;
@@ -175,6 +206,8 @@ int main(void)
         cmocka_unit_test(test_several_need_a_name),
         cmocka_unit_test(test_a_folder_a_path_and_a_name_all_name_it),
         cmocka_unit_test(test_ferry_json_names_it_and_the_person_goes_before),
+        cmocka_unit_test(test_ferry_json_can_be_the_cargo_itself),
+        cmocka_unit_test(test_a_slash_behind_the_cards_name),
         cmocka_unit_test(test_a_damaged_ferry_json_is_told),
         cmocka_unit_test(test_the_chip_decides_when_each_has_its_own),
         cmocka_unit_test(test_empty_and_missing_cards),
