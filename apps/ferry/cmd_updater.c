@@ -293,7 +293,7 @@ static void flasher_cfg(const struct bench *b, const struct bench_port *p, struc
         .chip = o->force ? FERRY_CHIP_ANY : o->chip,
         .has_lines = p->port.has_lines && o->before == FERRY_BEFORE_DEFAULT_RESET,
         .connect_baud = 115200,
-        .baud = p->port.has_baud ? o->baud : 115200,
+        .baud = p->port.has_baud || o->baud ? o->baud : 115200,
         .window = o->window,
         .flash_size = o->flash_size_bytes,
         .spi_connection = o->spi_connection,
