@@ -46,9 +46,9 @@ enum ferry_chip_cap {
     FERRY_CAP_REV_BLOCK_1_1 = 1u << 17,        // efuse block version 1.1 with minor x.0 means revision 0.0
 };
 
-// A bit field of a 32-bit register. width 0 = the chip has none.
+// A bit field of a 32-bit register at efuse_base + 4 * word. width 0 = the chip has none.
 struct ferry_reg_field {
-    uint32_t reg;
+    int16_t word;
     uint8_t bit, width;
 };
 
@@ -104,6 +104,12 @@ const struct ferry_chip *ferry_chip_table(size_t *count);
 const struct ferry_chip *ferry_chip_by_id(uint16_t id);        // NULL = not in the table
 const struct ferry_chip *ferry_chip_by_name(const char *name); // "esp32c3", "ESP32-C3", "esp32-c3"; NULL = none
 const struct ferry_chip *ferry_chip_by_magic(uint32_t magic);  // NULL = none
+// Address of a field's register, 0 = none.
+static inline uint32_t ferry_chip_register(const struct ferry_chip *chip, enum ferry_chip_field field)
+{
+    const struct ferry_reg_field *f = &chip->fields[field];
+    return f->width == 0 ? 0 : chip->efuse_base + 4u * (uint32_t)(int32_t)f->word;
+}
 static inline bool ferry_chip_can(const struct ferry_chip *chip, uint32_t cap)
 {
     return (chip->caps & cap) == cap;

@@ -142,7 +142,7 @@ static uint32_t step_register(const struct ferry_flasher *self, unsigned step)
     case STEP_CLKDIV:
         return chip->xtal_mhz == 0 ? chip->uart_clkdiv_reg : 0;
     default:
-        return chip->fields[step].width > 0 ? chip->fields[step].reg : 0;
+        return ferry_chip_register(chip, step);
     }
 }
 

@@ -58,8 +58,8 @@ static uint32_t wants(const void *me)
     return bits;
 }
 
-// Frames that are cut right after an erase, three erases in a row: the port loses bytes although nobody said that it
-// would. (One or two may be noise.) From then on it is taken for deaf.
+// The first thing that comes after an erase is a cut frame, three erases in a row: the port loses bytes although nobody
+// said that it would. (One or two may be noise.) From then on it is taken for deaf.
 static void look_for_overrun(struct ferry_link_receiver *self)
 {
     if (!self->erased_lately)
@@ -71,7 +71,7 @@ static void look_for_overrun(struct ferry_link_receiver *self)
             self->overruns += self->overrun_score;
             self->overrun = self->deaf = true;
         }
-    } else if (ferry_time_reached(self->now_ms, self->erased_ms + 30)) {
+    } else if (self->reader.frames != self->frames_before) {
         self->erased_lately = false;
         self->overrun_score = 0;
     }

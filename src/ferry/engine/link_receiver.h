@@ -131,8 +131,8 @@ struct ferry_link_receiver {
     bool beacon_due, erased_lately, overrun;
     uint8_t overrun_score;
     uint32_t prepare_ms; // when the last PREPARE was asked for
-    uint32_t beacon_ms, noise_bytes, noise_frames, erased_ms;
-    uint32_t duplicates, overruns, damaged_before;
+    uint32_t beacon_ms, noise_bytes, noise_frames;
+    uint32_t duplicates, overruns, damaged_before, frames_before;
     // Bytes in and out.
     struct ferry_link_reader reader;
     uint8_t tx[FERRY_LINK_PIECE_WIRE];

@@ -186,7 +186,7 @@ static void prepared(struct ferry_link_receiver *self, int status, const struct 
         return;
     }
     self->ready_to = result->ready_to;
-    self->erased_ms = self->now_ms;
+    self->frames_before = self->reader.frames;
     self->erased_lately = !self->deaf && self->now_ms - self->prepare_ms >= 20;
     self->damaged_before = self->reader.damaged;
     // Twice: if this one were lost, the updater would stay patient for the whole time that was announced.
