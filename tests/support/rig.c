@@ -96,6 +96,7 @@ struct rig {
     struct ferry_target_info info;
     uint8_t withheld[256];
     uint32_t withheld_have, slot_size;
+    uint16_t withhold;
     uint32_t begun_size;
     uint8_t begun_sha[32];
     uint64_t cost_us;
@@ -215,7 +216,9 @@ static void deliver(struct rig *r, int d)
     struct end *e = d == RIG_TO_TARGET ? &r->target : &r->host;
     bool busy = d == RIG_TO_TARGET && r->now_ns < r->busy_ns;
     bool deaf = busy && r->erasing && (r->cfg.deaf || r->cfg.hidden_deaf);
-    size_t cap = deaf ? FIFO : busy ? FIFO + r->cfg.wire_buffer : e->ring_cap;
+    // Pages are programmed in small pieces with interrupts between them: the driver's ring takes what comes meanwhile.
+    size_t ring = r->cfg.wire_buffer > 1024 || r->erasing ? r->cfg.wire_buffer : 1024;
+    size_t cap = deaf ? FIFO : busy ? FIFO + ring : e->ring_cap;
     while (w->head < w->tail && w->queue[w->head % QUEUE].at_ns <= r->now_ns) {
         struct byte b = w->queue[w->head++ % QUEUE];
         e->fresh = true;
@@ -300,8 +303,9 @@ static int sink_begin(void *ctx, const struct ferry_manifest *m, struct ferry_si
         return FERRY_ERR_TOO_LARGE_PARTITION;
     bool same = r->open && r->begun_size == m->size && memcmp(r->begun_sha, m->sha256, 32) == 0;
     plan->have = same ? m->size : 0;
-    plan->withheld = r->cfg.withheld;
+    plan->withheld = r->withhold = m->size > r->cfg.withheld ? r->cfg.withheld : 0;
     r->open = true;
+    r->selected = false;
     r->begun_size = m->size;
     memcpy(r->begun_sha, m->sha256, 32);
     return FERRY_OK;
@@ -325,7 +329,7 @@ static bool is_blank(const struct rig *r, uint32_t at, uint32_t len)
 static int sink_prepare(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_to)
 {
     struct rig *r = ctx;
-    if (r->cfg.withheld && offset == 0 && end <= r->cfg.withheld) {
+    if (r->withhold && offset == 0 && end <= r->withhold) {
         *ready_to = end;
         return FERRY_OK;
     }
@@ -346,8 +350,8 @@ static int sink_prepare(void *ctx, uint32_t offset, uint32_t end, uint32_t *read
 static int sink_chunk(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
 {
     struct rig *r = ctx;
-    if (offset < r->cfg.withheld) {
-        size_t n = len < r->cfg.withheld - offset ? len : r->cfg.withheld - offset;
+    if (offset < r->withhold) {
+        size_t n = len < r->withhold - offset ? len : r->withhold - offset;
         memcpy(r->withheld + offset, bytes, n);
         r->withheld_have = offset + (uint32_t)n;
         return (int)n;

@@ -11,18 +11,17 @@
 #define QUIET_MS 25u        // a line without bytes for so long is quiet (USB adapters hold bytes back for 16 ms)
 #define QUIET_LIMIT_MS 400u // a line that is never quiet is not waited for
 
-struct handlers {
-    void (*enter)(struct ferry_flasher *self);
-    void (*done)(struct ferry_flasher *self, const struct ferry_rom_answer *answer);
-    uint8_t flags;
-    const char *step;
-};
-
-static const struct handlers table[] = {
+static const struct ferry_flasher_handlers table[] = {
 #define X(state, name, flags, step) {ferry_flasher_enter_##name, ferry_flasher_done_##name, flags, step},
     FERRY_FLASHER_STATES(X)
 #undef X
 };
+
+static const struct ferry_flasher_handlers *handlers(const struct ferry_flasher *self)
+{
+    uint32_t state = self->state;
+    return state < FERRY_FL_FIRST_EXTRA ? &table[state] : &self->extra[state - FERRY_FL_FIRST_EXTRA];
+}
 
 // --- moving on -------------------------------------------------------------------------------------------------------
 
@@ -35,20 +34,20 @@ void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state
 {
     forget_wishes(self);
     self->state = state;
-    const char *step = table[state].step;
+    const char *step = handlers(self)->step;
     if (step != NULL && step != self->error.step) {
         self->error.step = step;
         if (state != FERRY_FL_IDLE)
             ferry_flasher_event(self, FERRY_EVENT_STEP, step, 0, 0, 0);
     }
-    table[state].enter(self);
+    handlers(self)->enter(self);
 }
 
 void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
     forget_wishes(self);
     self->state = state;
-    table[state].done(self, NULL);
+    handlers(self)->done(self, NULL);
 }
 
 void ferry_flasher_finish(struct ferry_flasher *self)
@@ -198,8 +197,8 @@ static void take_answer(struct ferry_flasher *self)
     const struct ferry_rom_answer *answer = &self->rom.answer;
     if (self->state == FERRY_FL_STREAM)
         ferry_flasher_stream_answer(self, answer);
-    else if (answer->good || (table[self->state].flags & FERRY_FL_REFUSAL))
-        table[self->state].done(self, answer);
+    else if (answer->good || (handlers(self)->flags & FERRY_FL_REFUSAL))
+        handlers(self)->done(self, answer);
     else
         ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
 }
@@ -241,11 +240,11 @@ static void step(void *ctx, uint32_t now_ms)
     bool over = self->draining && ferry_time_reached(now_ms, self->drain_until_ms);
     if (self->waiting && (over || ferry_time_reached(now_ms, self->wait_until_ms))) {
         self->waiting = self->draining = false;
-        table[self->state].done(self, NULL);
+        handlers(self)->done(self, NULL);
     } else if (ferry_rom_client_overdue(&self->rom, now_ms)) {
         ferry_rom_client_abandon(&self->rom);
-        if (table[self->state].flags & FERRY_FL_TIMEOUT)
-            table[self->state].done(self, NULL);
+        if (handlers(self)->flags & FERRY_FL_TIMEOUT)
+            handlers(self)->done(self, NULL);
         else
             ferry_flasher_trouble(self, FERRY_ERR_TIMEOUT, -1, "");
     }
@@ -333,7 +332,7 @@ static void lines_done(void *ctx, uint32_t now_ms)
     if (!self->busy || !self->lines_wanted)
         return;
     self->lines_wanted = false;
-    table[self->state].done(self, NULL);
+    handlers(self)->done(self, NULL);
 }
 
 static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
@@ -348,7 +347,7 @@ static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
     self->out_at += (uint32_t)len;
     if (self->out_at == self->unit_len) {
         self->output_ready = false;
-        ferry_flasher_done_read_out(self, NULL);
+        handlers(self)->done(self, NULL);
     }
     return len;
 }

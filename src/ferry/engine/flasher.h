@@ -104,6 +104,8 @@ struct ferry_flasher_slot {
     uint32_t chunk_offset, chunk_raw, chunk_blocks, chunk_block_size;
 };
 
+struct ferry_flasher_handlers;
+
 struct ferry_flasher {
     // Private words first: compressed instructions reach the first 128 bytes of a struct only.
     uint32_t state, after_state;    // enum ferry_flasher_state; where a shared state goes on
@@ -163,6 +165,7 @@ struct ferry_flasher {
     struct ferry_flasher_slot slots[2];
     uint8_t slot_count, fill_slot, send_slot, window_now, data_out, shift, repeats, chunk_kind;
     bool chunk_open;
+    const struct ferry_flasher_handlers *extra; // states of the optional operations, NULL = not linked
     uint32_t value;
 };
 
@@ -171,6 +174,9 @@ int ferry_flasher_init(struct ferry_flasher *self, const struct ferry_flasher_cf
 // Begins an operation. 0; FERRY_ERR_STATE (another is under way, or CONNECT is missing), FERRY_ERR_ARG (regions not
 // ascending, overlapping, empty, or not on sectors). Copies job; the arrays it points to stay the caller's.
 int ferry_flasher_start(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms);
+// The same for CONNECT, WRITE, VERIFY and LEAVE only (else FERRY_ERR_UNSUPPORTED): a program that uses this and never
+// ferry_flasher_start() does not link the code of the other operations.
+int ferry_flasher_start_core(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms);
 const struct ferry_target *ferry_flasher_target(const struct ferry_flasher *self);
 uint32_t ferry_flasher_value(const struct ferry_flasher *self);
 const uint8_t *ferry_flasher_md5(const struct ferry_flasher *self); // 16 bytes

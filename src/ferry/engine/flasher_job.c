@@ -1,4 +1,4 @@
-// Beginning: configuration, checks of a job, and the small operations (registers, digest, leaving).
+// Beginning: configuration, checks of a job; leaving.
 #include <string.h>
 
 #include "ferry/base/status.h"
@@ -184,56 +184,24 @@ static void begin(struct ferry_flasher *self)
     }
 }
 
-int ferry_flasher_start(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms)
+static bool core_operation(enum ferry_rom_op op)
+{
+    return op == FERRY_ROM_CONNECT || op == FERRY_ROM_WRITE || op == FERRY_ROM_VERIFY || op == FERRY_ROM_LEAVE;
+}
+
+int ferry_flasher_start_core(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms)
 {
     int status = check_job(self, job);
     if (status < 0)
         return status;
+    if (self->extra == NULL && !core_operation(job->op))
+        return FERRY_ERR_UNSUPPORTED;
     self->now_ms = now_ms;
     clear_for(self, job);
     ferry_rom_client_abandon(&self->rom);
     if (job->op == FERRY_ROM_CONNECT || job->op == FERRY_ROM_LEAVE || (possible(self) && fits(self)))
         begin(self);
     return FERRY_OK;
-}
-
-// --- registers, digest -----------------------------------------------------------------------------------------------
-
-void ferry_flasher_enter_read_reg(struct ferry_flasher *self)
-{
-    ferry_flasher_read_register(self, self->job.address);
-}
-
-void ferry_flasher_done_read_reg(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
-{
-    // Twice alike; but a register may change by itself, so not for ever.
-    self->value = answer->value;
-    if (ferry_flasher_confirm(self, &answer->value, 1) || ++self->sync_tries >= 3)
-        ferry_flasher_finish(self);
-    else
-        ferry_flasher_go(self, FERRY_FL_READ_REG);
-}
-
-void ferry_flasher_enter_write_reg(struct ferry_flasher *self)
-{
-    ferry_flasher_write_register(self, self->job.address, self->job.value, self->job.mask);
-}
-
-void ferry_flasher_done_write_reg(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
-{
-    (void)answer;
-    ferry_flasher_finish(self);
-}
-
-void ferry_flasher_enter_md5(struct ferry_flasher *self)
-{
-    ferry_flasher_compare(self, 0, self->job.regions[0].size, false, FERRY_FL_MD5);
-}
-
-void ferry_flasher_done_md5(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
-{
-    (void)answer;
-    ferry_flasher_finish(self);
 }
 
 // --- leaving ---------------------------------------------------------------------------------------------------------

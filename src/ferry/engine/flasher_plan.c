@@ -451,3 +451,36 @@ void ferry_flasher_done_prove_all(struct ferry_flasher *self, const struct ferry
         ferry_flasher_go(self, FERRY_FL_SCAN);
     }
 }
+
+// --- verify ----------------------------------------------------------------------------------------------------------
+
+void ferry_flasher_enter_verify(struct ferry_flasher *self)
+{
+    if (self->pos == ferry_flasher_region(self)->size) {
+        ferry_flasher_event(self, FERRY_EVENT_REGION, "", self->region, 0, self->pos);
+        self->total_done += self->pos;
+        self->region++;
+        self->pos = 0;
+    }
+    if (self->region == self->job.region_count) {
+        ferry_flasher_finish(self);
+        return;
+    }
+    self->compared_twice = false;
+    ferry_flasher_compare(self, self->pos, ferry_flasher_segment_len(self, self->pos), true, FERRY_FL_VERIFY);
+}
+
+void ferry_flasher_done_verify(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    (void)answer;
+    uint32_t len = ferry_flasher_segment_len(self, self->pos);
+    if (ferry_flasher_equal(self)) {
+        ferry_flasher_event(self, FERRY_EVENT_SEGMENT, "", self->region, self->pos, len);
+        self->pos += len;
+        self->skipped_total += len;
+        ferry_flasher_progress_made(self);
+        ferry_flasher_go(self, FERRY_FL_VERIFY);
+    } else if (!ferry_flasher_ask_again(self, FERRY_FL_VERIFY)) {
+        ferry_flasher_fail(self, FERRY_ERR_VERIFY, "", ferry_flasher_region(self)->address + self->pos);
+    }
+}

@@ -45,6 +45,11 @@
     X(PROVE, prove, 0, "verifying")         /* MD5 of what was written */                                              \
     X(PROVE_ALL, prove_all, 0, "verifying") /* after an anomaly: everything once more */                               \
     X(VERIFY, verify, 0, "verifying")                                                                                  \
+    X(LEAVE_LOW, leave_low, 0, "leaving")                                                                              \
+    X(LEAVE_OPEN, leave_open, 0, "leaving")
+
+// States of the operations that a device which only writes can leave out (see ferry_flasher_start).
+#define FERRY_FLASHER_EXTRA_STATES(X)                                                                                  \
     X(READ, read, 0, "reading")             /* READ_FLASH_SLOW */                                                      \
     X(READ_CHECK, read_check, 0, "reading") /* MD5 of the unit that was read */                                        \
     X(READ_OUT, read_out, 0, "reading")     /* the caller takes it */                                                  \
@@ -53,16 +58,24 @@
     X(RAM_END, ram_end, FERRY_FL_TIMEOUT, "starting") /* MEM_END: start the program */                                 \
     X(READ_REG, read_reg, 0, "reading a register")                                                                     \
     X(WRITE_REG, write_reg, 0, "writing a register")                                                                   \
-    X(MD5, md5, 0, "verifying")                                                                                        \
-    X(LEAVE_LOW, leave_low, 0, "leaving")                                                                              \
-    X(LEAVE_OPEN, leave_open, 0, "leaving")
+    X(MD5, md5, 0, "verifying")
 
 enum ferry_flasher_state {
 #define X(state, name, flags, step) FERRY_FL_##state,
-    FERRY_FLASHER_STATES(X)
+    FERRY_FLASHER_STATES(X) FERRY_FLASHER_EXTRA_STATES(X)
 #undef X
-        FERRY_FL_COUNT
+        FERRY_FL_COUNT,
+    FERRY_FL_FIRST_EXTRA = FERRY_FL_READ,
 };
+
+// What a state does.
+struct ferry_flasher_handlers {
+    void (*enter)(struct ferry_flasher *self);
+    void (*done)(struct ferry_flasher *self, const struct ferry_rom_answer *answer);
+    uint8_t flags;
+    const char *step;
+};
+extern const struct ferry_flasher_handlers ferry_flasher_extra[]; // from FERRY_FL_FIRST_EXTRA on
 
 enum {
     FERRY_FL_REFUSAL = 1, // done() is called for refusals too
@@ -79,6 +92,7 @@ enum { FERRY_FL_PLAIN, FERRY_FL_PACKED, FERRY_FL_RAM };                   // kin
     void ferry_flasher_enter_##name(struct ferry_flasher *self);                                                       \
     void ferry_flasher_done_##name(struct ferry_flasher *self, const struct ferry_rom_answer *answer);
 FERRY_FLASHER_STATES(X)
+FERRY_FLASHER_EXTRA_STATES(X)
 #undef X
 
 // flasher.c: moving on, and asking.
