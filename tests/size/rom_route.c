@@ -15,7 +15,7 @@ int main(void)
     struct ferry_supply supply = ferry_supply_from(&basic);
     basic.scratch = scratch;
     basic.scratch_size = sizeof scratch;
-    if (ferry_flasher_init(&flasher, &cfg) < 0 || ferry_flasher_start(&flasher, &job, 0) < 0)
+    if (ferry_flasher_init(&flasher, &cfg) < 0 || ferry_flasher_start_core(&flasher, &job, 0) < 0)
         return 1;
     pump.engine = &flasher;
     pump.ops = &ferry_flasher_ops;

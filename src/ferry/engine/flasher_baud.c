@@ -243,7 +243,8 @@ void ferry_flasher_done_flash_id(struct ferry_flasher *self, const struct ferry_
 {
     uint32_t value = answer->value;
     bool read = self->step_index <= ID_SAVE_USR2;
-    if ((read || self->step_index == ID_RESULT) && !ferry_flasher_confirm(self, &value, 1)) {
+    bool agreed = (!read && self->step_index != ID_RESULT) || ferry_flasher_confirm(self, &value, 1);
+    if (!agreed && read) {
         ferry_flasher_go(self, FERRY_FL_FLASH_ID);
         return;
     }
@@ -251,10 +252,14 @@ void ferry_flasher_done_flash_id(struct ferry_flasher *self, const struct ferry_
         self->spi_saved[self->step_index] = value;
     if (self->step_index == ID_RESULT)
         self->target.flash_id = value & 0xffffffu;
+    if (self->step_index == ID_LENGTH)
+        self->sync_tries = 0;
     // ID_WAIT is asked again while the command still runs; a damaged answer must not keep us here.
     if (self->step_index == ID_WAIT && (value & SPI_START) != 0 && ++self->sync_tries < 10)
         self->step_index--;
-    if (++self->step_index == ID_END)
+    // Requests carry no checksum either: the id counts when two runs of the whole command agree.
+    self->step_index = agreed ? self->step_index + 1 : ID_LENGTH;
+    if (self->step_index == ID_END)
         take_flash_id(self);
     else
         ferry_flasher_go(self, FERRY_FL_FLASH_ID);
