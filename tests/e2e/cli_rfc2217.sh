@@ -47,7 +47,7 @@ says 'ESP32-C3'
 says 'at 460800 baud'
 good flash -p "$URL" "$WORK/build" --baud 460800
 says 'Verified'
-good verify -p "$URL?ign_set_control&timeout=2" "$WORK/build"
+good verify -p "$URL?ign_set_control&timeout=10" "$WORK/build"
 says 'Verified'
 good reg -p "$URL" read 0x40001000
 says '^0x40001000 = 0x'
