@@ -10,6 +10,7 @@
 
 #define QUIET_MS 25u        // a line without bytes for so long is quiet (USB adapters hold bytes back for 16 ms)
 #define QUIET_LIMIT_MS 400u // a line that is never quiet is not waited for
+#define UNLIKE_LIMIT 40u    // answers in a row that did not confirm the one before
 
 static const struct ferry_flasher_handlers table[] = {
 #define X(state, name, flags, step) {ferry_flasher_enter_##name, ferry_flasher_done_##name, flags, step},
@@ -32,6 +33,8 @@ static void forget_wishes(struct ferry_flasher *self)
 
 void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
+    if (self->error.status != 0) // it has just failed: there is nowhere to go
+        return;
     forget_wishes(self);
     self->state = state;
     const char *step = handlers(self)->step;
@@ -168,6 +171,9 @@ bool ferry_flasher_confirm(struct ferry_flasher *self, const uint32_t *values, s
     bool same = self->seen_count == count && memcmp(self->seen, values, count * sizeof *values) == 0;
     memcpy(self->seen, values, count * sizeof *values);
     self->seen_count = same ? 0 : (uint8_t)count;
+    self->unlike = same ? 0 : (uint8_t)(self->unlike + 1);
+    if (self->unlike > UNLIKE_LIMIT)
+        ferry_flasher_fail(self, FERRY_ERR_NOISE, "two answers to the same question never agree", FERRY_FL_NO_ADDRESS);
     return same;
 }
 

@@ -140,6 +140,7 @@ struct ferry_flasher {
     uint8_t seen_count, line_tries;
     uint32_t connect_rate;
     uint32_t seen[6]; // a value read once, waiting to be confirmed
+    uint8_t unlike;   // readings in a row that confirmed nothing
     uint32_t raw[FERRY_FIELD_COUNT + 4];
     uint32_t spi_saved[2];
     uint8_t mac_before[6];
