@@ -3,7 +3,7 @@ BUILD ?= build
 CMAKE_ARGS ?=
 export ROOT := $(CURDIR)
 
-.PHONY: all setup setup-build demo test bench fuzz check size conformance help clean sanitize
+.PHONY: all setup setup-build demo test faults bench fuzz check size conformance help clean sanitize
 all: setup-build $(BUILD)/build.ninja ## build the command line: build/ferry
 	@ninja -C $(BUILD) --quiet ferry
 
@@ -22,6 +22,11 @@ test: setup ## build everything and run all tests
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
 	@ninja -C $(BUILD) --quiet
 	@ctest --test-dir $(BUILD) --output-on-failure -j2 $(CTEST_ARGS)
+
+faults: setup ## one fault at every byte of a session, both directions, and a reset at every step (some minutes)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
+	@ninja -C $(BUILD) --quiet regress_test_faults_matrix regress_test_faults_reset
+	@tools/faults $(BUILD)/tests
 
 sanitize: setup ## the C tests once more with ASan and UBSan
 	@cmake -S . -B $(BUILD)-san -G Ninja -DFERRY_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" >/dev/null
