@@ -336,14 +336,15 @@ static void keep_info(struct ferry_link_receiver *self, const struct ferry_targe
     memcpy(self->running, info->sha256, 32);
 }
 
-static void own_op_done(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op)
+static void own_op_done(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op, int status)
 {
     if (op == FERRY_LINK_RECEIVER_OP_CONFIRM) {
         self->confirm_asked = false;
-        self->on_trial = false;
+        self->on_trial = self->on_trial && status < 0;
     } else if (op == FERRY_LINK_RECEIVER_OP_REVERT) {
-        self->on_trial = false;
-        self->reboot_asked = true;
+        self->give_up = FERRY_GIVE_UP_NONE;
+        self->on_trial = false; // also when there is nothing to go back to: asking again would not change that
+        self->reboot_asked = self->reboot_asked || status >= 0;
     } else if (op == FERRY_LINK_RECEIVER_OP_REBOOT) {
         self->reboot_asked = false;
     }
@@ -368,7 +369,7 @@ void ferry_link_receiver_op_done(struct ferry_link_receiver *self, int status,
     else if (asked)
         ferry_link_receiver_request_done(self, op, status, result);
     if (op != FERRY_LINK_RECEIVER_OP_INFO)
-        own_op_done(self, op);
+        own_op_done(self, op, status);
     ferry_link_receiver_choose(self);
 }
 

@@ -1,0 +1,165 @@
+// The receiver against anything. The input is a list of frames (length byte, then type, session and body), made whole
+// with a right CRC so that it gets past the reader, or raw bytes where the length's top bit is set. The sink is memory
+// and aborts when it is asked for a byte outside of what was begun and prepared.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ferry/base/status.h"
+#include "ferry/pump/receiver_pump.h"
+
+#define SLOT 16384u
+
+struct sink {
+    uint8_t bytes[SLOT];
+    uint32_t size, from, to;
+    bool open;
+};
+
+static const uint8_t *input;
+static size_t left;
+static uint8_t wire[2048];
+static size_t wire_len;
+
+static int in_read(void *ctx, uint8_t *buf, size_t cap)
+{
+    (void)ctx;
+    size_t n = wire_len < cap ? wire_len : cap;
+    memcpy(buf, wire, n);
+    memmove(wire, wire + n, wire_len - n);
+    wire_len -= n;
+    return (int)n;
+}
+
+static int out_write(void *ctx, const uint8_t *bytes, size_t len)
+{
+    (void)ctx;
+    (void)bytes;
+    return (int)len;
+}
+
+static int s_info(void *ctx, struct ferry_target_info *out)
+{
+    (void)ctx;
+    out->chip = 5;
+    out->boot_state = FERRY_BOOT_TRIAL;
+    return 0;
+}
+
+static int s_begin(void *ctx, const struct ferry_manifest *m, struct ferry_sink_plan *plan)
+{
+    struct sink *s = ctx;
+    if (m->size > SLOT || m->codec || m->signature_len)
+        return FERRY_ERR_TOO_LARGE_PARTITION;
+    s->size = m->size;
+    s->from = s->to = 0;
+    s->open = true;
+    plan->have = m->size;
+    plan->withheld = m->size > 16 ? 16 : 0;
+    return 0;
+}
+
+static int s_prepare(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_to)
+{
+    struct sink *s = ctx;
+    if (!s->open || offset >= end || end > s->size)
+        abort();
+    s->from = offset;
+    s->to = *ready_to = offset == 0 && end <= 16 ? end : (offset / 4096 + 1) * 4096;
+    return 0;
+}
+
+static int s_chunk(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
+{
+    struct sink *s = ctx;
+    if (!s->open || !len || offset < s->from || offset > s->to || len > s->to - offset || len > s->size - offset)
+        abort();
+    memcpy(s->bytes + offset, bytes, len);
+    return (int)len;
+}
+
+static int s_hash(void *ctx, uint32_t offset, uint32_t len, uint8_t sha[32], bool *blank)
+{
+    struct sink *s = ctx;
+    if (!s->open || offset > s->size || len > s->size - offset)
+        abort();
+    memset(sha, s->bytes[offset], 32);
+    *blank = false;
+    return 0;
+}
+
+static int s_end(void *ctx)
+{
+    if (!((struct sink *)ctx)->open)
+        abort();
+    return 0;
+}
+
+static int s_abort(void *ctx)
+{
+    ((struct sink *)ctx)->open = false;
+    return 0;
+}
+
+static int s_nothing(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static int s_revert(void *ctx, enum ferry_give_up reason)
+{
+    (void)ctx;
+    return reason == FERRY_GIVE_UP_NONE ? FERRY_ERR_STATE : 0;
+}
+
+static void next_input(void)
+{
+    uint8_t head = *input++;
+    size_t n = head & 0x7f;
+    left--;
+    n = n < left ? n : left;
+    if (head & 0x80 || n < 3) {
+        memcpy(wire + wire_len, input, n);
+        wire_len += n;
+    } else {
+        struct ferry_link_writer w;
+        ferry_link_writer_begin(&w, wire + wire_len, sizeof wire - wire_len, true, input[0],
+                                (uint16_t)(1 + (input[1] & 1)));
+        ferry_link_writer_put(&w, input + 3, n - 3);
+        wire_len += ferry_link_writer_end(&w);
+    }
+    input += n;
+    left -= n;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct sink sink;
+    static struct ferry_link_receiver receiver;
+    static uint8_t window[1024], frame[256];
+    struct ferry_link_receiver_cfg cfg = {.window = window,
+                                          .window_size = 1024,
+                                          .frame = frame,
+                                          .frame_size = 256,
+                                          .start_baud = 115200,
+                                          .max_baud = 921600};
+    struct ferry_stream stream = {NULL, in_read, out_write, NULL, NULL};
+    struct ferry_sink s = {&sink, s_info,  s_begin,   s_prepare, s_chunk,  s_hash,
+                           s_end, s_abort, s_nothing, s_revert,  s_nothing};
+    struct ferry_receiver_pump pump = {.receiver = &receiver, .stream = &stream, .sink = &s};
+    uint32_t now = 0, wait;
+    memset(&sink, 0, sizeof sink);
+    ferry_link_receiver_init(&receiver, &cfg, 0);
+    input = data;
+    left = size;
+    wire_len = 0;
+    while (left) {
+        if (wire_len < 512)
+            next_input();
+        for (int i = 0; i < 4; i++)
+            ferry_receiver_pump_step(&pump, now, &wait);
+        now += 3;
+    }
+    return 0;
+}
