@@ -17,7 +17,8 @@ struct rfc2217 {
     int fd;
     uint32_t timeout_ms;
     bool ign_set_control;
-    bool no_control_answers; // one request went unanswered: it is not waited for again
+    bool no_control_answers;    // one request went unanswered: it is not waited for again
+    bool lines_known, dtr, rts; // as last asked for
     struct ferry_posix_telnet telnet;
     int error;        // sticky
     uint8_t tx[2048]; // encoded, not yet taken by the socket
@@ -148,6 +149,11 @@ static int rfc_set_lines(void *ctx, bool reset, bool boot)
 {
     struct rfc2217 *self = ctx;
     bool dtr = boot && !reset;
+    if (self->lines_known && self->dtr == dtr && self->rts == reset) // a slow server needs 0.1 s for each request
+        return FERRY_OK;
+    self->lines_known = true;
+    self->dtr = dtr;
+    self->rts = reset;
     uint32_t before = self->telnet.controls;
     ferry_posix_telnet_set_control(&self->telnet, dtr ? FERRY_POSIX_TELNET_DTR_ON : FERRY_POSIX_TELNET_DTR_OFF);
     ferry_posix_telnet_set_control(&self->telnet, reset ? FERRY_POSIX_TELNET_RTS_ON : FERRY_POSIX_TELNET_RTS_OFF);

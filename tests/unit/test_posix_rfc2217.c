@@ -202,6 +202,8 @@ static void test_lines_are_set_dtr_before_rts(void **state)
     unsigned from = s.request_count; // the server is idle: everything has been answered
     assert_int_equal(port.lines.set(port.lines.ctx, true, false), FERRY_OK);
     assert_int_equal(port.lines.set(port.lines.ctx, false, true), FERRY_OK);
+    for (int i = 0; i < 5; i++) // no change: nothing is asked again
+        assert_int_equal(port.lines.set(port.lines.ctx, false, true), FERRY_OK);
     assert_int_equal(port.lines.set(port.lines.ctx, true, true), FERRY_OK);
     assert_int_equal(port.lines.set(port.lines.ctx, false, false), FERRY_OK);
     stop(&s, &port);
