@@ -14,6 +14,8 @@ static const struct cli_command commands[] = {
     {"erase", "erase a region of a target's flash, or all of it", cmd_erase},
     {"run-ram", "load a program into a target's RAM and start it", cmd_run_ram},
     {"reg", "read or write a register of a target", cmd_reg},
+    {"send", "send a firmware or file to a target that runs a receiver", cmd_send},
+    {"receive", "be a receiver: take files over the link route", cmd_receive},
     {"inspect", "show what a firmware file or folder holds, and check it", cmd_inspect},
     {"ports", "list the serial ports of this computer", cmd_ports},
     {"updater", "flash from a card (a folder) to one or many targets", cmd_updater},
@@ -44,8 +46,7 @@ static const char *const known_elsewhere[][2] = {
     {"flash-id", "detect"},     {"read-mac", "detect"},     {"get-security-info", "detect"},
     {"read-reg", "reg read"},   {"write-reg", "reg write"}, {"read-mem", "reg read"},
     {"write-mem", "reg write"}, {"image-info", "inspect"},  {"info", "inspect"},
-    {"list", "ports"},          {"receive", "updater"},     {"simulate", "vchip"},
-    {"sim", "vchip"},
+    {"list", "ports"},          {"simulate", "vchip"},      {"sim", "vchip"},
 };
 
 static const char *next_command(const void *ctx, size_t i)

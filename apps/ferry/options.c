@@ -182,6 +182,36 @@ FLAG(json)
 FLAG(quiet)
 FLAG(verbose)
 
+FLAG(no_trial)
+FLAG(no_reboot)
+FLAG(no_confirm)
+FLAG(take_over)
+FLAG(once)
+
+static const char *take_listen(struct cli_options *o, const char *v)
+{
+    o->listen = v;
+    return *v ? 0 : "HOST:PORT, such as 0.0.0.0:3232";
+}
+
+static const char *take_pty(struct cli_options *o, const char *v)
+{
+    o->pty = v;
+    return *v ? 0 : "a path that does not exist yet";
+}
+
+static const char *take_partition(struct cli_options *o, const char *v)
+{
+    o->partition = v;
+    return *v && strlen(v) <= 16 ? 0 : "a label of the target's partition table, up to 16 characters";
+}
+
+static const char *take_file(struct cli_options *o, const char *v)
+{
+    o->file = v;
+    return *v ? 0 : "a name";
+}
+
 static const char *nothing(struct cli_options *o, const char *v)
 {
     (void)o, (void)v;
@@ -189,17 +219,18 @@ static const char *nothing(struct cli_options *o, const char *v)
 }
 
 static const struct option table[] = {
-    {"port", "-p", "PORT", CLI_OPT_PORT, take_port,
+    {"port", "-p", "PORT", CLI_OPT_PORT | CLI_OPT_LINK, take_port,
      "/dev/ttyUSB0, socket://HOST:PORT, rfc2217://HOST:PORT\n(default: FERRY_PORT, ESPTOOL_PORT, or the only board)"},
     {"chip", "-c", "CHIP", CLI_OPT_PORT, take_chip, "refuse any other chip: esp32, esp32c3, ... (default: auto)"},
-    {"baud", "-b", "RATE", CLI_OPT_PORT, take_baud,
+    {"baud", "-b", "RATE", CLI_OPT_PORT | CLI_OPT_LINK, take_baud,
      "rate to work at; steps down by itself when the line does not hold it\n(default: FERRY_BAUD, ESPTOOL_BAUD, or "
      "921600)"},
     {"before", "", "HOW", CLI_OPT_PORT, take_before,
      "default-reset (by DTR and RTS), no-reset (it waits in the loader),\nno-reset-no-sync"},
     {"after", "-a", "HOW", CLI_OPT_PORT, take_after, "hard-reset (start the firmware; default), no-reset, run"},
     {"connect-attempts", "", "N", CLI_OPT_PORT, take_attempts, "how often to try to connect (default: 7)"},
-    {"trace", "-t", "FILE", CLI_OPT_PORT, take_trace, "write every byte on the wire to FILE (-: the screen)"},
+    {"trace", "-t", "FILE", CLI_OPT_PORT | CLI_OPT_LINK, take_trace,
+     "write every byte on the wire to FILE (-: the screen)"},
     {"spi-connection", "-sc", "PINS", CLI_OPT_FLASH, take_spi, "SPI, HSPI or CLK,Q,D,HD,CS (default: as wired)"},
     {"no-compress", "-u", 0, CLI_OPT_WRITE, flag_no_compress, "send plain data only"},
     {"compress", "-z", 0, CLI_OPT_WRITE, nothing, 0},
@@ -213,7 +244,18 @@ static const struct option table[] = {
      "bootloader header: keep (default), 80m, 40m, 26m, 20m, ..."},
     {"flash-size", "-fs", "SIZE", CLI_OPT_CARGO | CLI_OPT_FLASH, take_size,
      "keep (default), detect, or a size such as 4MB (also when the chip's\nflash does not say its size)"},
-    {"force", "", 0, CLI_OPT_CARGO, flag_force, "go on where a check says no and you know better"},
+    {"force", "", 0, CLI_OPT_CARGO | CLI_OPT_SEND, flag_force, "go on where a check says no and you know better"},
+    {"partition", "", "LABEL", CLI_OPT_SEND, take_partition,
+     "write the data partition of that label instead of the firmware"},
+    {"file", "", "NAME", CLI_OPT_SEND | CLI_OPT_RECEIVE, take_file,
+     "send: store it as a file of that name on the target;\nreceive: the folder for the files that come"},
+    {"listen", "", "HOST:PORT", CLI_OPT_RECEIVE, take_listen, "wait for updaters on TCP; port 0: a free one"},
+    {"pty", "", "PATH", CLI_OPT_RECEIVE, take_pty, "wait on a pseudo terminal; PATH becomes a link to it"},
+    {"once", "", 0, CLI_OPT_RECEIVE, flag_once, "end after one complete update"},
+    {"no-trial", "", 0, CLI_OPT_SEND, flag_no_trial, "select the firmware for good: no trial, no way back by itself"},
+    {"no-reboot", "", 0, CLI_OPT_SEND, flag_no_reboot, "select the firmware, but let the target restart when it likes"},
+    {"no-confirm", "", 0, CLI_OPT_SEND, flag_no_confirm, "leave it to the new firmware to confirm itself"},
+    {"take-over", "", 0, CLI_OPT_SEND, flag_take_over, "from another updater that is at work on the target"},
     {"all", "", 0, CLI_OPT_ERASE, flag_all, "the whole flash"},
     {"yes", "-y", 0, CLI_OPT_ERASE, flag_yes, "do not ask"},
     {"json", "", 0, CLI_OPT_OUTPUT | CLI_OPT_JSON, flag_json, "one JSON object a line, for programs"},
@@ -327,7 +369,7 @@ static int from_environment(struct cli_options *out, unsigned groups)
     unsigned set = 0; // bit of the pair's first row: FERRY_ goes before ESPTOOL_
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         const char *text = getenv(pairs[i][0]), *value;
-        if (!text || !*text || (set & 1u << (i / 2)) || !(groups & CLI_OPT_PORT))
+        if (!text || !*text || (set & 1u << (i / 2)) || !(groups & (CLI_OPT_PORT | CLI_OPT_LINK)))
             continue;
         set |= 1u << (i / 2);
         const char *accepted = find(pairs[i][1], &value)->take(out, text);

@@ -9,13 +9,16 @@
 #include "ferry/engine/flasher.h"
 
 // Groups of options; a command names those it takes.
-#define CLI_OPT_OUTPUT (1u << 0) // --json --quiet --verbose
-#define CLI_OPT_PORT (1u << 1)   // --port --chip --before --after --baud --connect-attempts --trace
-#define CLI_OPT_FLASH (1u << 2)  // --spi-connection --flash-size
-#define CLI_OPT_WRITE (1u << 3)  // --no-compress --no-skip --erase-all --window --dry-run
-#define CLI_OPT_CARGO (1u << 4)  // --flash-mode --flash-freq --force
-#define CLI_OPT_ERASE (1u << 5)  // --all --yes --dry-run
-#define CLI_OPT_JSON (1u << 6)   // --json alone
+#define CLI_OPT_OUTPUT (1u << 0)  // --json --quiet --verbose
+#define CLI_OPT_PORT (1u << 1)    // --port --chip --before --after --baud --connect-attempts --trace
+#define CLI_OPT_FLASH (1u << 2)   // --spi-connection --flash-size
+#define CLI_OPT_WRITE (1u << 3)   // --no-compress --no-skip --erase-all --window --dry-run
+#define CLI_OPT_CARGO (1u << 4)   // --flash-mode --flash-freq --force
+#define CLI_OPT_ERASE (1u << 5)   // --all --yes --dry-run
+#define CLI_OPT_JSON (1u << 6)    // --json alone
+#define CLI_OPT_LINK (1u << 7)    // --port --baud --trace
+#define CLI_OPT_SEND (1u << 8)    // --partition --file --force --no-trial --no-reboot --no-confirm --take-over
+#define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --once
 
 #define CLI_MAX_ARGS 128
 
@@ -33,6 +36,10 @@ struct cli_options {
     uint8_t window;
     bool no_compress, no_skip, erase_all, dry_run, force, all, yes;
     bool json, quiet, verbose;
+    const char *partition, *file; // send, receive; NULL = not given
+    const char *listen, *pty;
+    bool once;
+    bool no_trial, no_reboot, no_confirm, take_over;
     const char *args[CLI_MAX_ARGS]; // what is no option
     size_t arg_count;
 };

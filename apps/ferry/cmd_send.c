@@ -1,0 +1,196 @@
+// send: a firmware (or a file, or the contents of a partition) to a target that runs a receiver.
+#include <cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "apps/ferry/commands.h"
+#include "apps/ferry/link_cargo.h"
+#include "apps/ferry/link_session.h"
+#include "ferry/base/status.h"
+#include "ports/posix/number.h"
+
+static const struct cli_help help = {
+    .usage = "FILE [--partition LABEL | --file NAME]   [OPTIONS]",
+    .about =
+        "Sends a firmware to a target that runs a receiver (its own firmware, or: ferry receive). The target goes on\n"
+        "with its old firmware until the new one is whole and proved by its own SHA-256. Then it restarts, and the\n"
+        "new firmware runs on trial: its version and hash are read back and it is confirmed. If it does not answer,\n"
+        "the target returns to the old one by itself. What has arrived is not sent again: after a failure just run\n"
+        "the same command once more.",
+    .examples =
+        "  ferry send build/blink.bin -p /dev/ttyUSB0              a firmware, by the wire that its log comes from\n"
+        "  ferry send build/blink.bin -p socket://192.168.1.7:3232\n"
+        "  ferry send web.bin --partition storage -p /dev/ttyUSB0  a data partition (SPIFFS, LittleFS, NVS image)\n"
+        "  ferry send notes.txt --file notes.txt -p socket://127.0.0.1:3232\n",
+    .groups = CLI_OPT_OUTPUT | CLI_OPT_LINK | CLI_OPT_SEND,
+};
+
+struct send {
+    struct link_session link;
+    struct link_cargo cargo;
+    char slot[FERRY_MANIFEST_LABEL]; // where it goes, "" = not known
+    uint32_t started_ms;
+    bool there; // it runs already
+};
+
+static bool same_hash(const struct send *self)
+{
+    return memcmp(self->link.sender.target.sha256, self->cargo.manifest.sha256, FERRY_SHA256_SIZE) == 0;
+}
+
+static void result_json(struct send *self, bool ok)
+{
+    struct ferry_progress p;
+    cJSON *object = cli_display_object();
+    ferry_link_sender_ops.progress(&self->link.sender, &p);
+    uint32_t now_ms = self->link.session.clock.now_ms(self->link.session.clock.ctx);
+    cJSON_AddBoolToObject(object, "ok", ok);
+    cJSON_AddBoolToObject(object, "verified", ok);
+    cJSON_AddBoolToObject(object, "confirmed",
+                          ok && self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE &&
+                              !self->link.session.options->no_reboot && !self->link.session.options->no_confirm);
+    cJSON_AddStringToObject(object, "slot", self->slot);
+    cJSON_AddNumberToObject(object, "size", self->cargo.manifest.size);
+    cJSON_AddNumberToObject(object, "skipped", self->there ? self->cargo.manifest.size : p.skipped);
+    cJSON_AddNumberToObject(object, "wire_bytes", p.wire_bytes);
+    cJSON_AddNumberToObject(object, "retries", p.retries);
+    cJSON_AddNumberToObject(object, "seconds", (now_ms - self->started_ms) / 1000.0);
+    cli_display_json(&self->link.session.display, "result", object);
+}
+
+static void show_cargo(struct send *self)
+{
+    static const char *const kinds[] = {"", "firmware", "partition", "file"};
+    const struct ferry_manifest *m = &self->cargo.manifest;
+    char size[16];
+    cJSON *object = cli_display_object();
+    cJSON_AddStringToObject(object, "kind", kinds[m->kind]);
+    cJSON_AddStringToObject(object, "name", m->name[0] ? m->name : self->cargo.name);
+    cJSON_AddStringToObject(object, "project", m->project);
+    cJSON_AddStringToObject(object, "version", m->version);
+    cJSON_AddNumberToObject(object, "size", m->size);
+    cli_display_json(&self->link.session.display, "cargo", object);
+    cli_display_line(&self->link.session.display, "Cargo: %s %s, %s", kinds[m->kind],
+                     m->name[0] ? m->name : self->cargo.name, ferry_posix_number_bytes(m->size, size, sizeof size));
+}
+
+// What was sent and what was there; called before the target's new firmware is told about.
+static void tell_sent(struct send *self)
+{
+    struct ferry_progress p;
+    char sent[16], skipped[16];
+    uint32_t size = self->cargo.manifest.size;
+    ferry_link_sender_ops.progress(&self->link.sender, &p);
+    uint32_t ms = self->link.session.clock.now_ms(self->link.session.clock.ctx) - self->started_ms;
+    cli_display_line(&self->link.session.display, "Sent %s, skipped %s that was there; %u retr%s; %u.%u s.",
+                     ferry_posix_number_bytes(size - p.skipped, sent, sizeof sent),
+                     ferry_posix_number_bytes(p.skipped, skipped, sizeof skipped), (unsigned)p.retries,
+                     p.retries == 1 ? "y" : "ies", (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
+}
+
+static void tell_success(struct send *self)
+{
+    const struct cli_options *o = self->link.session.options;
+    const struct ferry_manifest *m = &self->cargo.manifest;
+    struct cli_display *display = &self->link.session.display;
+    if (!self->there)
+        tell_sent(self);
+    if (m->kind != FERRY_MANIFEST_FIRMWARE)
+        cli_display_good(display, "Verified: the target's own SHA-256 of %s matches.", m->name);
+    else if (self->there)
+        cli_display_good(display, "The target runs this firmware already. Confirmed; nothing was sent.");
+    else if (o->no_reboot)
+        cli_display_good(display, "Verified: the target's own SHA-256 matches. It starts with the next restart.");
+    else
+        cli_display_good(display, "Verified and started: %s runs%s%s%s.", self->cargo.name,
+                         self->slot[0] ? " from " : "", self->slot,
+                         o->no_confirm && !o->no_trial ? ", on trial until it confirms itself" : ", confirmed");
+    result_json(self, true);
+}
+
+static int already_there(struct send *self)
+{
+    self->there = true;
+    const struct ferry_slot *slot = link_session_slot(&self->link.sender.target, FERRY_SLOT_RUNNING);
+    if (slot)
+        snprintf(self->slot, sizeof self->slot, "%s", slot->label);
+    if (self->link.sender.target.boot_state != FERRY_BOOT_TRIAL || self->link.session.options->no_confirm)
+        return FERRY_OK;
+    return link_session_run(&self->link, &(struct ferry_link_job){.op = FERRY_LINK_SENDER_CONFIRM}, 0, 0);
+}
+
+// A refusal in the words of this program: the cause is the state of the target, not a wrong call.
+static void explain(struct send *self)
+{
+    struct ferry_fault *fault = &self->link.session.fault;
+    if (fault->status != FERRY_ERR_STATE || self->link.sender.target.boot_state != FERRY_BOOT_TRIAL)
+        return;
+    ferry_fault_set(fault, FERRY_ERR_BUSY, self->link.session.port_name,
+                    "the firmware that runs on the target is itself on trial, and its slot must not be lost yet");
+    ferry_fault_hint(fault, "send that firmware once more to confirm it, or wait until the target has given it up");
+}
+
+static int transfer(struct send *self)
+{
+    const struct cli_options *o = self->link.session.options;
+    struct ferry_link_job job = {.op = FERRY_LINK_SENDER_SEND,
+                                 .manifest = self->cargo.manifest,
+                                 .reboot = self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE && !o->no_reboot,
+                                 .confirm = !o->no_confirm};
+    const struct ferry_slot *slot = link_session_slot(&self->link.sender.target, FERRY_SLOT_TARGET);
+    if (slot && self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE)
+        snprintf(self->slot, sizeof self->slot, "%s", slot->label);
+    int status = link_session_run(&self->link, &job, self->cargo.name, &self->cargo.source);
+    if (status < 0)
+        explain(self);
+    return status;
+}
+
+static int work(struct send *self)
+{
+    cli_display_status(&self->link.session.display, "Connecting to %s ...", self->link.session.port_name);
+    int status = link_session_run(&self->link, &(struct ferry_link_job){.op = FERRY_LINK_SENDER_CONNECT}, 0, 0);
+    if (status < 0)
+        return status;
+    link_session_show_target(&self->link);
+    show_cargo(self);
+    self->started_ms = self->link.session.clock.now_ms(self->link.session.clock.ctx);
+    if (self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE && same_hash(self) && !self->link.session.options->force)
+        return already_there(self);
+    status = link_cargo_check(&self->cargo, &self->link.sender.target, &self->link.session.fault);
+    return status < 0 ? status : transfer(self);
+}
+
+static int fail(struct send *self)
+{
+    bool begun = self->started_ms != 0;
+    if (begun)
+        result_json(self, false);
+    return link_session_fail(&self->link);
+}
+
+int cmd_send(int argc, char **argv)
+{
+    static struct cli_options options;
+    static struct send self;
+    int code = cli_parse(&options, argc, argv, &help);
+    if (code >= 0)
+        return code;
+    if (options.arg_count != 1)
+        return cli_usage_error("send", "ferry send build/app.bin", "'send' wants one file");
+    if (options.partition && options.file)
+        return cli_usage_error("send", 0, "--partition and --file exclude each other");
+    link_session_init(&self.link, &options);
+    struct cli_session *s = &self.link.session;
+    int status = link_cargo_open(&self.cargo, options.args[0], &options, &s->digest, &s->fault);
+    if (status == FERRY_OK)
+        status = link_session_open(&self.link);
+    if (status == FERRY_OK)
+        status = work(&self);
+    link_cargo_close(&self.cargo);
+    if (status < 0)
+        return fail(&self);
+    tell_success(&self);
+    link_session_close(&self.link);
+    return 0;
+}
