@@ -256,6 +256,11 @@ static void step(void *ctx, uint32_t now_ms)
     }
 }
 
+static uint32_t ms_until(uint32_t then_ms, uint32_t now_ms)
+{
+    return ferry_time_reached(now_ms, then_ms) ? 0 : then_ms - now_ms;
+}
+
 static uint32_t deadline(const void *ctx, uint32_t now_ms)
 {
     const struct ferry_flasher *self = ctx;
@@ -263,7 +268,11 @@ static uint32_t deadline(const void *ctx, uint32_t now_ms)
         return FERRY_NEVER_MS;
     uint32_t ms = ferry_rom_client_deadline(&self->rom, now_ms);
     if (self->waiting) {
-        uint32_t left = ferry_time_reached(now_ms, self->wait_until_ms) ? 0 : self->wait_until_ms - now_ms;
+        uint32_t left = ms_until(self->wait_until_ms, now_ms);
+        ms = left < ms ? left : ms;
+    }
+    if (self->draining) { // bytes that never stop move wait_until_ms on and on, but not this
+        uint32_t left = ms_until(self->drain_until_ms, now_ms);
         ms = left < ms ? left : ms;
     }
     return ms;

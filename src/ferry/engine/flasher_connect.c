@@ -146,11 +146,11 @@ void ferry_flasher_done_sync_rest(struct ferry_flasher *self, const struct ferry
 
 // --- no answer -------------------------------------------------------------------------------------------------------
 
-static const char *verdict_detail(int status)
+static const char *verdict_detail(int status, int boot_mode)
 {
     switch (status) {
     case FERRY_ERR_BOOT_MODE:
-        return "wrong boot mode: the boot log names the number";
+        return boot_mode >= 0 ? "wrong boot mode: the boot log names the number" : "a program in the chip prints text";
     case FERRY_ERR_TX_PATH:
         return "the boot log says that it waits for download, but SYNC is not answered";
     case FERRY_ERR_GARBAGE:
@@ -173,7 +173,12 @@ static void give_up(struct ferry_flasher *self)
         self->error.peer_code = self->rom.log.boot_mode;
     if (self->reconnecting && status == FERRY_ERR_NO_ANSWER && self->last_status < 0)
         status = self->last_status;
-    ferry_flasher_fail(self, status, verdict_detail(status), FERRY_FL_NO_ADDRESS);
+    if (status == FERRY_ERR_GARBAGE && self->rom.echoed) {
+        self->error.hint = "TX and RX are joined somewhere, and no chip hears us; connect each to the target";
+        ferry_flasher_fail(self, status, "what is sent comes back", FERRY_FL_NO_ADDRESS);
+        return;
+    }
+    ferry_flasher_fail(self, status, verdict_detail(status, self->rom.log.boot_mode), FERRY_FL_NO_ADDRESS);
 }
 
 void ferry_flasher_next_attempt(struct ferry_flasher *self)

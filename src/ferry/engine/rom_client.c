@@ -105,6 +105,9 @@ size_t ferry_rom_client_feed(struct ferry_rom_client *self, const uint8_t *bytes
         bool complete = ferry_slip_decode(&self->decoder, bytes + used, &n);
         ferry_rom_log_feed(&self->log, bytes + used, n);
         used += n;
+        if (complete && self->rx[0] == 0 && self->decoder.len >= FERRY_ROM_HEADER_SIZE && self->pending_count > 0 &&
+            self->rx[1] == self->pending[0].op)
+            self->echoed = true;
         if (complete && ferry_rom_parse(self->rx, self->decoder.len, &self->answer) && answers_oldest(self)) {
             take_oldest(self, now_ms);
             *answered = true;

@@ -42,6 +42,7 @@ struct ferry_rom_client {
     uint8_t rx[FERRY_ROM_HEADER_SIZE + FERRY_ROM_MAX_BODY + 8];
     struct ferry_rom_answer answer; // valid after feed() has set *answered, until the next feed()
     struct ferry_rom_log log;
+    bool echoed;         // a request came back as it was
     uint32_t wire_bytes; // sent since init
 };
 

@@ -3,9 +3,10 @@
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
 
-#define RETRY_MS 1u   // the stream had no room, or the last bytes have not left
-#define ROUNDS 64u    // one step() serves no engine longer than so many turns
-#define IDLE_MS 1000u // longest wait that is ever asked for
+#define RETRY_MS 1u     // the stream had no room, or the last bytes have not left
+#define ROUNDS 64u      // one step() serves no engine longer than so many turns
+#define IDLE_MS 1000u   // longest wait that is ever asked for
+#define STUCK_MS 20000u // a port that lets no byte leave for so long has failed
 
 static void trace(const struct ferry_pump *self, uint32_t now_ms, enum ferry_trace_dir dir, const uint8_t *bytes,
                   size_t len)
@@ -52,6 +53,7 @@ static bool transmit(struct ferry_pump *self, uint32_t now_ms)
         return false;
     }
     self->tx_at += (size_t)taken;
+    self->tx_taken += (uint32_t)taken;
     return taken > 0;
 }
 
@@ -73,6 +75,22 @@ static bool all_left(const struct ferry_pump *self)
     if (self->tx_at != self->tx_len)
         return false;
     return self->stream->pending == NULL || self->stream->pending(self->stream->ctx) <= 0;
+}
+
+// Bytes wait, and the port has let none of them leave for too long: no deadline of the engine counts this, as an
+// answer is only awaited once its command has left.
+static bool stuck(struct ferry_pump *self, uint32_t now_ms)
+{
+    int pending = self->stream->pending != NULL ? self->stream->pending(self->stream->ctx) : 0;
+    uint32_t left = self->tx_taken - (uint32_t)(pending > 0 ? pending : 0);
+    bool waits = self->tx_at != self->tx_len ||
+                 (pending > 0 && !self->holding && (self->ops->wants(self->engine) & FERRY_WANT_LINES) != 0);
+    if (!waits || !self->stuck_known || left != self->stuck_left) {
+        self->stuck_known = waits;
+        self->stuck_left = left;
+        self->stuck_since_ms = now_ms;
+    }
+    return waits && ferry_time_reached(now_ms, self->stuck_since_ms + STUCK_MS);
 }
 
 static void set_lines(struct ferry_pump *self, const struct ferry_line_request *request)
@@ -194,11 +212,16 @@ static uint32_t time_to_wait(struct ferry_pump *self, uint32_t now_ms)
 uint32_t ferry_pump_step(struct ferry_pump *self, uint32_t now_ms, uint32_t *wait_ms)
 {
     *wait_ms = 0;
-    for (unsigned i = 0; i < ROUNDS && self->wire_error == 0; i++)
-        if (!turn(self, now_ms))
-            break;
+    unsigned rounds = 0;
+    while (rounds < ROUNDS && self->wire_error == 0 && turn(self, now_ms))
+        rounds++;
+    if (self->wire_error == 0 && stuck(self, now_ms))
+        self->wire_error = FERRY_ERR_WIRE_IO;
     if (self->wire_error != 0)
         return FERRY_WANT_FAILED;
+    // A peer that never stops talking must not keep deadlines from passing.
+    if (rounds == ROUNDS && self->ops->deadline(self->engine, now_ms) == 0)
+        self->ops->step(self->engine, now_ms);
     uint32_t wants = self->ops->wants(self->engine);
     if (!(wants & (FERRY_WANT_DONE | FERRY_WANT_FAILED)))
         *wait_ms = time_to_wait(self, now_ms);

@@ -26,12 +26,14 @@ struct ferry_pump {
     size_t rx_len, rx_at;
     bool holding;
     uint32_t hold_until_ms;
+    uint32_t tx_taken, stuck_left, stuck_since_ms;
+    bool stuck_known;
     int wire_error;
 };
 
 // Does all that can be done now. Returns the engine's wants(); *wait_ms = how long until the next call at the latest
 // (earlier when bytes arrive). A wire error ends the engine's operation: the return value then has FAILED and
-// ferry_pump_error() tells the cause.
+// ferry_pump_error() tells the cause. A port that takes no byte for 20 s while some wait has failed (WIRE_IO).
 uint32_t ferry_pump_step(struct ferry_pump *self, uint32_t now_ms, uint32_t *wait_ms);
 // Steps until the operation has ended; 0 or a negative status. tick (may be NULL) is called after every step, for
 // progress and events; non-zero return cancels with FERRY_ERR_CANCELLED.
