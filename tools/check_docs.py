@@ -2,7 +2,8 @@
 """The docs hold: relative links lead somewhere; with --run, commands in them work.
 
 A block of shell commands that follows a line `<!-- run -->` is run by bash in an empty folder, with build/ in PATH and
-ROOT naming the checkout; `<!-- run: expect TEXT -->` also wants TEXT in what it prints.
+ROOT naming the checkout; `<!-- run: expect TEXT -->` also wants TEXT in what it prints. A block of code that follows
+`<!-- same as FILE -->` is that file, to the letter.
 """
 import os, re, subprocess, sys, tempfile
 
@@ -38,6 +39,14 @@ def broken_links(name):
             yield target
 
 
+def stale_copies(name):
+    """`<!-- same as FILE -->` before a block of code: the block is that file."""
+    text = open(os.path.join(ROOT, name), encoding='utf-8').read()
+    for m in re.finditer(r'<!-- same as (\S+) -->\s*```[a-z]*\n(.*?)```', text, re.S):
+        if open(os.path.join(ROOT, m.group(1)), encoding='utf-8').read() != m.group(2):
+            yield m.group(1)
+
+
 def run_blocks(name):
     text = open(os.path.join(ROOT, name), encoding='utf-8').read()
     for m in re.finditer(r'<!-- run(?:: expect (.*?))? -->\s*```[a-z]*\n(.*?)```', text, re.S):
@@ -59,6 +68,9 @@ def main():
         for target in broken_links(name):
             bad += 1
             print('%s: link leads nowhere: %s' % (name, target))
+        for file in stale_copies(name):
+            bad += 1
+            print('%s: the code shown is no longer %s' % (name, file))
         if '--run' in sys.argv:
             for fault in run_blocks(name):
                 ran += 1

@@ -23,7 +23,8 @@ int main(int argc, char **argv)
     if (argc != 4 || ferry_posix_file_open(&file, argv[3], &source, &why) < 0 ||
         ferry_posix_port_open(&port, argv[1], 115200, &waiter, &why) < 0)
         return puts("usage: flash_one PORT ADDRESS FILE (is the port there, and the file?)"), 2;
-    struct ferry_supply_basic basic = {&source, 1, &digest, NULL, scratch, sizeof scratch};
+    struct ferry_supply_basic basic = {
+        .sources = &source, .source_count = 1, .digest = &digest, .scratch = scratch, .scratch_size = sizeof scratch};
     struct ferry_supply supply = ferry_supply_from(&basic);
     struct ferry_flasher_cfg cfg = {
         .block = block, .block_size = sizeof block, .chip = FERRY_CHIP_ANY, .has_lines = port.has_lines};
@@ -31,7 +32,11 @@ int main(int argc, char **argv)
     struct ferry_rom_job jobs[] = {{.op = FERRY_ROM_CONNECT},
                                    {.op = FERRY_ROM_WRITE, .regions = &region, .region_count = 1},
                                    {.op = FERRY_ROM_LEAVE}};
-    struct ferry_pump pump = {&flasher, &ferry_flasher_ops, &port.stream, ferry_posix_port_lines(&port), &supply};
+    struct ferry_pump pump = {.engine = &flasher,
+                              .ops = &ferry_flasher_ops,
+                              .stream = &port.stream,
+                              .lines = ferry_posix_port_lines(&port),
+                              .supply = &supply};
     int status = ferry_flasher_init(&flasher, &cfg);
     for (size_t i = 0; i < 3 && status >= 0; i++)
         if ((status = ferry_flasher_start(&flasher, &jobs[i], clock.now_ms(NULL))) >= 0)
