@@ -14,6 +14,7 @@ ALLOW = {
     S + 'io': [S + 'base'],
     S + 'wire': [S + 'io', S + 'codec', S + 'base'],
     S + 'source': [S + 'io', S + 'codec', S + 'base'],
+    S + 'sink': [S + 'io', S + 'codec', S + 'base'],
     S + 'pump': [S],
     'src/ferry.h': [S],
     'ports': [S + 'io', S + 'base'],
