@@ -4,7 +4,8 @@
 #include "ferry/base/status.h"
 #include "ferry/engine/flasher_state.h"
 
-#define TRIES 12u     // without progress
+#define TRIES 12u     // without progress: STEP_TRIES for each rate from 921600 down
+#define FAST_TRIES 6u // and so many more for 2 and 1.5 Mbaud
 #define STEP_TRIES 3u // after so many in a row the rate goes down
 #define SAME_REFUSALS 4u
 #define RECONNECTS 6u
@@ -41,10 +42,22 @@ static void remember(struct ferry_flasher *self, int status, int peer, const cha
 // The target says the same again and again, and it is not about the line.
 static bool hopeless(const struct ferry_flasher *self)
 {
-    if (self->tries > TRIES)
+    if (self->tries > TRIES + (self->cfg.baud > 921600u ? FAST_TRIES : 0))
         return true;
     bool line = self->last_peer == FERRY_ROM_ERR_INVALID || self->last_peer == FERRY_ROM_ERR_CHECKSUM;
     return self->last_status == FERRY_ERR_REFUSED && !line && self->tries > SAME_REFUSALS;
+}
+
+// The rate to work at becomes the next lower one. False: there is none, or no way to a new rate but a reset.
+static bool lower_rate(struct ferry_flasher *self)
+{
+    uint32_t lower = ferry_flasher_lower_rate(self->target.baud);
+    if (lower == 0 || !self->cfg.has_lines)
+        return false;
+    ferry_flasher_event(self, FERRY_EVENT_WARNING, "errors repeat; going on at a lower baud rate", self->target.baud,
+                        lower, 0);
+    self->target.baud = lower;
+    return true;
 }
 
 void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, const char *detail)
@@ -56,10 +69,13 @@ void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, con
     if (self->job.op == FERRY_ROM_CONNECT || self->reconnecting) {
         if (self->state != FERRY_FL_DRAIN)
             self->after_state = self->state;
-        if (++self->line_tries < STEP_TRIES)
+        if (++self->line_tries < STEP_TRIES) {
             ferry_flasher_go(self, FERRY_FL_DRAIN);
-        else
+        } else {
+            if (self->rate > self->connect_rate && self->attempt > 0) // the first time the chip may be to blame
+                lower_rate(self);
             ferry_flasher_next_attempt(self);
+        }
         return;
     }
     if (!self->proving)
@@ -102,14 +118,8 @@ static void reconnect(struct ferry_flasher *self, bool slower)
         fail_with_cause(self);
         return;
     }
-    uint32_t lower = ferry_flasher_lower_rate(self->target.baud);
-    if (slower && lower != 0) {
-        ferry_flasher_event(self, FERRY_EVENT_WARNING, "errors repeat; going on at a lower baud rate",
-                            self->target.baud, lower, 0);
-        self->target.baud = lower;
-    } else {
+    if (!slower || !lower_rate(self))
         ferry_flasher_event(self, FERRY_EVENT_WARNING, "the target is reset and connected again", 0, 0, 0);
-    }
     self->reconnecting = true;
     self->synced = false;
     self->attempt = 0;

@@ -5,6 +5,9 @@ void ferry_link_receiver_close_range(struct ferry_link_receiver *self)
 {
     if (self->state == FERRY_LINK_RECEIVER_DATA)
         self->state = FERRY_LINK_RECEIVER_BEGUN;
+    if (self->op == FERRY_LINK_RECEIVER_OP_PREPARE && self->notice) // not handed out yet, and nobody waits for it now
+        self->op = FERRY_LINK_RECEIVER_OP_NONE;
+    self->notice = false;
     self->chunk_waits = self->ack_due = self->ack_waits = self->ack_again = false;
 }
 

@@ -172,7 +172,7 @@ void ferry_link_sender_line_step(struct ferry_link_sender *self)
 void ferry_link_sender_no_receiver(struct ferry_link_sender *self)
 {
     const struct ferry_link_reader *r = &self->reader;
-    if (self->beacons && !self->beacon_bytes)
+    if (self->beacons && !self->beacon_bytes && r->frames <= self->beacons)
         ferry_link_sender_fail(self, FERRY_ERR_TX_PATH, "one direction is dead: the receiver runs but hears nothing");
     else if (self->beacons && !self->beacon_frames)
         ferry_link_sender_fail(self, FERRY_ERR_GARBAGE,

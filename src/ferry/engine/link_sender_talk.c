@@ -36,7 +36,9 @@ uint32_t ferry_link_sender_timeout(const struct ferry_link_sender *self)
     uint32_t rate = self->cfg.baud ? self->baud : 115200;
     if (!self->cfg.mtu && !self->cfg.clean) // a whole answer of the longest kind has to come back
         base += FERRY_LINK_MESSAGE_MAX * 12000u / rate;
-    for (unsigned i = 0; i < self->tries && i < 3; i++)
+    // A hello is asked often: its answer has many pieces, and each round brings what was missing of them.
+    unsigned most = self->step == LINK_STEP_HELLO ? 1 : 3;
+    for (unsigned i = 0; i < self->tries && i < most; i++)
         base *= 2;
     return base < 1000 ? base : 1000;
 }
