@@ -110,7 +110,9 @@ static const char *bad_target(const struct sim_boot_chip *chip, uint32_t first, 
         if (ram && first < r->high && last >= r->low)
             return chip->reserved[i].what;
     }
-    bool rtc = both_inside(&chip->rtc[0], first, last) || both_inside(&chip->rtc[1], first, last);
+    bool rtc = false;
+    for (size_t i = 0; i < sizeof chip->rtc / sizeof *chip->rtc; i++)
+        rtc = rtc || both_inside(&chip->rtc[i], first, last);
     return ram || rtc ? NULL : "bad load address range";
 }
 

@@ -23,7 +23,7 @@ struct sim_boot_chip {
     bool multicore;    // the bootloader says so in its log
     uint32_t mmap_max; // most that the bootloader maps at once; 0 = there is no second stage
     bool small_pages;  // flash is mapped in smaller pages when it has 1 or 2 MB
-    struct sim_boot_range irom, drom, iram, dram, rtc[2];
+    struct sim_boot_range irom, drom, iram, dram, rtc[3];
     struct sim_boot_reserved reserved[3];
     const char *speed[16]; // flash frequency by the header's low nibble
 };
