@@ -1,0 +1,131 @@
+#!/bin/bash
+# Files over the link route: `ferry send` to `ferry receive` over TCP and a pty; either side killed in the middle; what
+# is refused. The anchor is the file itself: cmp, and the bytes that went over the wire.
+set -u
+: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
+PYTHON=${PYTHON:-python3}
+WORK=$(mktemp -d)
+PID='' SENDER='' PASSED=0 FAILED=0
+unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
+trap 'kill $PID $SENDER 2>/dev/null; rm -rf "$WORK"' EXIT
+trap 'exit 1' INT TERM
+
+check() { # check NAME COMMAND...: the command must succeed
+    local name=$1
+    shift
+    if "$@"; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED=$((FAILED + 1))
+        echo "FAIL: $name"
+        tail -5 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+    fi
+}
+receive() { # receive ARGS...: starts a receiver into $WORK/inbox; its port in URL
+    "$FERRY" receive --file "$WORK/inbox" "$@" >"$WORK/log" 2>&1 &
+    PID=$!
+    for _ in $(seq 100); do grep -q '^receive:' "$WORK/log" && break || sleep 0.05; done
+    URL=$(sed -n 's/^receive:.* on //p' "$WORK/log")
+}
+stop() { # stop SIGNAL
+    kill "-$1" $PID
+    wait $PID 2>/dev/null
+    PID=''
+}
+send() {
+    timeout 120 "$FERRY" send "$@" -p "$URL" --json >"$WORK/out" 2>"$WORK/err" </dev/null
+}
+field() { # field NAME: of the last result
+    "$PYTHON" -c 'import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+print([l[sys.argv[2]] for l in lines if l["event"] == "result"][-1])' "$WORK/out" "$1"
+}
+at_most() { # at_most VALUE LIMIT
+    [ "$1" -le "$2" ]
+}
+some_has_come() { # waits until part of the file is there
+    for _ in $(seq 400); do
+        [ "$(stat -c %s "$WORK/inbox/$1.part" 2>/dev/null || echo 0)" -gt 2000000 ] && return 0
+        sleep 0.01
+    done
+    return 1
+}
+refused() { # refused EXIT TEXT ARGS...
+    local want=$1 text=$2 got
+    shift 2
+    timeout 60 "$FERRY" send "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+    got=$?
+    check "send $*: exit code $got" test $got -eq "$want"
+    check "send $*: says $text" grep -qF -- "$text" "$WORK/err"
+    check "send $*: says what to try" grep -q '^  try: ' "$WORK/err"
+}
+
+mkdir "$WORK/inbox"
+"$PYTHON" -c 'import random, sys
+random.seed(4)
+open(sys.argv[1], "wb").write(random.randbytes(200001))
+open(sys.argv[2], "wb").write(random.randbytes(40000000))' "$WORK/some.bin" "$WORK/large.bin"
+
+receive --listen 127.0.0.1:0
+check 'TCP: send' send "$WORK/some.bin" --file some.bin
+check 'TCP: the same bytes' cmp "$WORK/some.bin" "$WORK/inbox/some.bin"
+check 'TCP: verified' test "$(field verified)" = True
+printf 'changed' | dd of="$WORK/some.bin" bs=1 seek=100000 conv=notrunc 2>/dev/null
+check 'a changed file' send "$WORK/some.bin" --file some.bin
+check 'a changed file: the same bytes' cmp "$WORK/some.bin" "$WORK/inbox/some.bin"
+check 'a changed file: only the change is sent' at_most "$(field wire_bytes)" 12000
+check 'an unchanged file' send "$WORK/some.bin" --file some.bin
+check 'an unchanged file: nothing is sent' at_most "$(field wire_bytes)" 2000
+check 'nothing is left behind' test "$(ls -A "$WORK/inbox")" = some.bin
+
+# The receiver dies in the middle and comes back: the sender goes on by itself.
+send "$WORK/large.bin" --file large.bin &
+SENDER=$!
+check 'receiver killed: some has come' some_has_come large.bin
+stop KILL
+check 'receiver killed: the file has no name yet' test ! -e "$WORK/inbox/large.bin"
+receive --listen "${URL#socket://}"
+wait $SENDER
+check 'receiver killed: the sender ends well' test $? -eq 0
+check 'receiver killed: the same bytes' cmp "$WORK/large.bin" "$WORK/inbox/large.bin"
+check 'receiver killed: little is sent twice' at_most "$(field wire_bytes)" 41500000
+rm "$WORK/inbox/large.bin"
+
+# The sender dies in the middle and is started again.
+"$FERRY" send "$WORK/large.bin" --file large.bin -p "$URL" >/dev/null 2>&1 &
+SENDER=$!
+check 'sender killed: some has come' some_has_come large.bin
+{ kill -KILL $SENDER && wait $SENDER; } 2>/dev/null
+SENDER=''
+check 'sender killed: the file has no name yet' test ! -e "$WORK/inbox/large.bin"
+check 'sender killed: again' send "$WORK/large.bin" --file large.bin
+check 'sender killed: the same bytes' cmp "$WORK/large.bin" "$WORK/inbox/large.bin"
+check 'sender killed: what had arrived is not sent again' test "$(field skipped)" -ge 1500000
+
+# Refused, each by name; what is there stays.
+refused 6 'the path leads out' "$WORK/some.bin" --file ../some.bin -p "$URL"
+refused 6 'the path leads out' "$WORK/some.bin" --file .hidden -p "$URL"
+refused 2 'printable ASCII' "$WORK/some.bin" --file "$(printf 'a\tb')" -p "$URL"
+refused 2 'at most 32 characters' "$WORK/some.bin" --file 123456789012345678901234567890123 -p "$URL"
+refused 2 'not supported by this target' "$WORK/some.bin" --partition storage -p "$URL"
+refused 5 'not an ESP firmware image' "$WORK/some.bin" -p "$URL"
+refused 6 'cannot open' "$WORK/nothing" --file x -p "$URL"
+: >"$WORK/empty"
+refused 5 'the file is empty' "$WORK/empty" --file x -p "$URL"
+mkdir "$WORK/inbox/folder"
+refused 5 'no address is known' "$WORK/some.bin" --file folder -p "$URL"
+stop TERM
+refused 3 'Connection refused' "$WORK/some.bin" --file x -p "$URL"
+check 'refused: nothing new' test "$(ls -A "$WORK/inbox" | tr '\n' ' ')" = 'folder large.bin some.bin '
+
+# A pty, and --once.
+rm -r "$WORK/inbox" && mkdir "$WORK/inbox"
+receive --pty "$WORK/pty" --once
+check 'pty: send' send "$WORK/some.bin" --file some.bin
+check 'pty: the same bytes' cmp "$WORK/some.bin" "$WORK/inbox/some.bin"
+wait $PID
+check '--once: it has ended well' test $? -eq 0
+PID=''
+
+echo "link_files: $PASSED passed, $FAILED failed"
+[ $FAILED -eq 0 ]
