@@ -15,6 +15,7 @@ struct vchip_options {
     uint32_t table_offset; // of the partition table, 0 = 0x8000
     bool rfc2217, once, rollback, secure_download, flash_encryption, secure_boot, verbose;
     bool boot_given, download, ideal, fast;
+    bool receiver; // --app receiver
     uint16_t revision;
     uint8_t mac[6];
     double baud_noise; // the host's rate is so many per cent off

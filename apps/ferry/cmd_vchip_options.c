@@ -37,6 +37,9 @@ static const char HELP[] =
     "                       there)\n"
     "  --boot normal        the firmware in the flash is started, unless DTR and RTS say otherwise (default with\n"
     "                       --rfc2217 and --once); a new client finds the chip as the last one left it\n"
+    "  --app receiver       the firmware that was started contains Ferry's receiver and takes updates on its UART "
+    "(ferry\n"
+    "                       send), into the other OTA slot; its log shares the line. Default then: --boot normal\n"
     "  --rollback           the bootloader was built with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE\n"
     "\n"
     "The line and time:\n"
@@ -81,6 +84,7 @@ enum option_id {
     OPT_PTY,
     OPT_ONCE,
     OPT_BOOT,
+    OPT_APP,
     OPT_ROLLBACK,
     OPT_LINE,
     OPT_TIME,
@@ -106,6 +110,7 @@ static const struct option OPTIONS[] = {
     {"pty", required_argument, 0, OPT_PTY},
     {"once", no_argument, 0, OPT_ONCE},
     {"boot", required_argument, 0, OPT_BOOT},
+    {"app", required_argument, 0, OPT_APP},
     {"rollback", no_argument, 0, OPT_ROLLBACK},
     {"line", required_argument, 0, OPT_LINE},
     {"time", required_argument, 0, OPT_TIME},
@@ -166,6 +171,12 @@ static int take_choice(const char *option, const char *value, const char *yes, c
     char hint[64];
     snprintf(hint, sizeof hint, "%s or %s", yes, no);
     return cli_usage_error("vchip", hint, "%s %s: not known", option, value);
+}
+
+static int take_app(struct vchip_options *o, const char *value)
+{
+    o->receiver = strcmp(value, "receiver") == 0;
+    return o->receiver ? 0 : cli_usage_error("vchip", "--app receiver", "--app %s: there is no such program", value);
 }
 
 static int take_revision(struct vchip_options *o, const char *value)
@@ -265,6 +276,8 @@ static int take(struct vchip_options *o, int id, const char *value)
     case OPT_BOOT:
         o->boot_given = true;
         return take_choice("--boot", value, "download", "normal", &o->download);
+    case OPT_APP:
+        return take_app(o, value);
     case OPT_LINE:
         return take_choice("--line", value, "ideal", "real", &o->ideal);
     case OPT_TIME:
@@ -306,7 +319,7 @@ static int check(struct vchip_options *o)
         return cli_usage_error("vchip", "--boot normal --once",
                                "--once boots normally: a loader alone has nobody to talk to");
     if (!o->boot_given)
-        o->download = !o->rfc2217 && !o->once;
+        o->download = !o->rfc2217 && !o->once && !o->receiver;
     return 0;
 }
 

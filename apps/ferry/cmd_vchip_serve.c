@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "apps/ferry/cmd_vchip.h"
+#include "apps/ferry/vchip_receiver.h"
 #include "sim/chip/chip.h"
 #include "sim/serve/circuit.h"
 #include "sim/serve/rfc2217.h"
@@ -30,6 +31,7 @@ struct serve {
     struct sim_flash *flash;
     struct sim_chip *chip;
     struct vchip_port *port;
+    struct vchip_receiver *receiver; // NULL: the firmware is silent
     struct sim_serve_rfc2217 telnet;
     struct sim_serve_circuit circuit;
     uint8_t in[IN_CAP], out[OUT_CAP], wire[WIRE_CAP]; // to the chip; to the client, plain; to the client, encoded
@@ -95,7 +97,8 @@ static void notice(struct serve *s)
     bool loader = sim_chip_in_loader(s->chip), booted = sim_chip_booted(s->chip)[0] != 0;
     if (loader && !s->loader)
         say("reset: the serial loader waits");
-    if (booted && !s->booted)
+    // On the ideal line a chip may have restarted and booted within one event.
+    if (booted && (!s->booted || strcmp(sim_chip_booted(s->chip), s->last_boot) != 0))
         report_boot(s);
     s->loader = loader;
     s->booted = booted;
@@ -123,6 +126,7 @@ static void power_cycle(struct serve *s)
 {
     s->quiet = false;
     sim_chip_power(s->chip, false);
+    vchip_receiver_power_on(s->receiver);
     sim_chip_power(s->chip, true);
     arm_power_cut(s);
 }
@@ -140,6 +144,7 @@ static void watch_power(struct serve *s)
     }
     if (s->power_on_at != 0 && sim_chip_now(s->chip) >= s->power_on_at) {
         s->power_on_at = 0;
+        vchip_receiver_power_on(s->receiver);
         sim_chip_power(s->chip, true);
         say("power is back");
     }
@@ -445,6 +450,7 @@ static bool make_chip(struct serve *s)
         .revision = o->revision,
         .seed = o->seed,
         .table_offset = o->table_offset,
+        .app = s->receiver ? vchip_receiver_app(s->receiver) : NULL,
     };
     memcpy(cfg.mac, o->mac, sizeof cfg.mac);
     s->chip = sim_chip_new(&cfg);
@@ -474,8 +480,12 @@ int vchip_serve(const struct vchip_options *options, struct sim_flash *flash, st
         s->port = port;
         s->resets_left = options->faults.reset_count;
     }
-    if (!s || !make_chip(s)) {
+    if (s && options->receiver)
+        s->receiver = vchip_receiver_new(options, flash);
+    if (!s || (options->receiver && !s->receiver) || !make_chip(s)) {
         fprintf(stderr, "error: the virtual chip cannot be made (out of memory)\n");
+        if (s)
+            vchip_receiver_free(s->receiver);
         free(s);
         return 2;
     }
@@ -487,6 +497,7 @@ int vchip_serve(const struct vchip_options *options, struct sim_flash *flash, st
         size >= 1u << 20 ? "MB" : "KB", port->name);
     loop(s, &signals);
     sim_chip_free(s->chip);
+    vchip_receiver_free(s->receiver);
     free(s);
     say("vchip: stopped, the flash file is whole");
     return 0;

@@ -1,0 +1,158 @@
+#!/bin/bash
+# `ferry send` to a virtual chip whose firmware contains the receiver: the new firmware is in the other slot, boots, is
+# confirmed; through noise, resets, power cuts and a killed chip; what is refused. Which slot starts is decided by the
+# boot model, again at the end with --once.
+set -u
+: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
+PYTHON=${PYTHON:-python3}
+WORK=$(mktemp -d)
+PID='' SENDER='' PASSED=0 FAILED=0
+unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
+trap 'kill $PID $SENDER 2>/dev/null; rm -rf "$WORK"' EXIT
+trap 'exit 1' INT TERM
+
+check() { # check NAME COMMAND...: the command must succeed
+    local name=$1
+    shift
+    if "$@"; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED=$((FAILED + 1))
+        echo "FAIL: $name"
+        tail -6 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+    fi
+}
+chip() { # chip ARGS...: starts the virtual chip on $WORK/flash; its port in URL
+    "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --app receiver --rollback "$@" >"$WORK/log" 2>&1 &
+    PID=$!
+    for _ in $(seq 100); do grep -q '^boots:' "$WORK/log" && break || sleep 0.05; done
+    URL=$(sed -n 's/^vchip:.* on //p' "$WORK/log")
+}
+stop() {
+    { kill "-${1:-TERM}" $PID && wait $PID; } 2>/dev/null
+    PID=''
+}
+new_flash() {
+    "$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash" "$@"
+}
+send() {
+    timeout 120 "$FERRY" send "$@" -p "$URL" --json >"$WORK/out" 2>"$WORK/err" </dev/null
+}
+field() { # field NAME: of the last result
+    "$PYTHON" -c 'import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+print([l[sys.argv[2]] for l in lines if l["event"] == "result"][-1])' "$WORK/out" "$1"
+}
+boots() { # boots LABEL: by the boot model, without a receiver
+    "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --boot normal --once --rollback | grep -qx "boots: $1"
+}
+holds_new() { # holds_new ADDRESS: the new firmware, whole
+    local size
+    size=$(stat -c %s "$WORK/new/conformance.bin")
+    cmp -n "$size" -i "0:$(($1))" "$WORK/new/conformance.bin" "$WORK/flash"
+}
+logged() {
+    grep -qF -- "$1" "$WORK/log"
+}
+refused() { # refused EXIT TEXT ARGS...
+    local want=$1 text=$2 got
+    shift 2
+    timeout 60 "$FERRY" send "$@" -p "$URL" >"$WORK/out" 2>"$WORK/err" </dev/null
+    got=$?
+    check "send $*: exit code $got" test $got -eq "$want"
+    check "send $*: says $text" grep -qF -- "$text" "$WORK/err"
+    check "send $*: says what to try" grep -q '^  try: ' "$WORK/err"
+}
+
+build() {
+    "$PYTHON" "$ROOT/tests/e2e/build_folder.py" "$@"
+}
+build esp32c3 "$WORK/old" 120 1.0 && build esp32c3 "$WORK/new" 120 1.1 30 && build esp32c3 "$WORK/large" 1100 2.0 &&
+    build esp32 "$WORK/other" 100 1.1 || exit 1
+NEW=$WORK/new/conformance.bin
+
+for wire in "--pty $WORK/pty" '--listen 127.0.0.1:0 --rfc2217' '--listen 127.0.0.1:0 --line ideal'; do
+    new_flash
+    chip $wire
+    check "$wire: boots the old firmware" logged 'boots: ota_0'
+    check "$wire: send" send "$NEW"
+    check "$wire: verified" test "$(field verified)" = True
+    check "$wire: the log shows the new slot" logged 'boots: ota_1'
+    check "$wire: confirmed" logged 'the running firmware is confirmed'
+    check "$wire: once more: nothing to do" send "$NEW"
+    check "$wire: nothing was sent" test "$(field skipped)" = "$(stat -c %s "$NEW")"
+    stop
+    check "$wire: the new firmware is in its slot" holds_new 0x110000
+    check "$wire: it starts for good" boots ota_1
+done
+
+# From a factory partition, and the next one into the other slot.
+new_flash factory
+chip --listen 127.0.0.1:0 --line ideal
+check 'factory: send' send "$NEW"
+check 'factory: it goes to ota_0' test "$(field slot)" = ota_0
+check 'factory: the next' send "$WORK/old/conformance.bin"
+check 'factory: it goes to ota_1' test "$(field slot)" = ota_1
+stop
+check 'factory: it starts' boots ota_1
+
+# Faults: noise on the line, resets, power cuts; the sender gets through by itself.
+for fault in ber=1e-5 reset@40000 power-cut@op=1:torn power-cut@op=60:torn power-cut@op=60:after; do
+    new_flash
+    chip --pty "$WORK/pty" --fault "$fault"
+    check "$fault: send" send "$NEW"
+    stop
+    check "$fault: the new firmware is in its slot" holds_new 0x110000
+    check "$fault: it starts for good" boots ota_1
+done
+
+# The chip's process dies in the middle and comes back.
+new_flash
+chip --pty "$WORK/pty"
+send "$NEW" &
+SENDER=$!
+for _ in $(seq 200); do logged 'receives conformance' && break || sleep 0.05; done
+sleep 0.7
+stop KILL
+cp "$WORK/flash" "$WORK/flash.then"
+chip --pty "$WORK/pty"
+wait $SENDER
+check 'killed: the sender ends well' test $? -eq 0
+SENDER=''
+stop
+check 'killed: the new firmware is in its slot' holds_new 0x110000
+check 'killed: it starts for good' boots ota_1
+mv "$WORK/flash.then" "$WORK/flash"
+check 'killed: in the middle the old one starts' boots ota_0
+
+# Nobody confirms: back to the old one, and the next update is possible.
+new_flash
+chip --listen 127.0.0.1:0 --time fast
+check 'trial: send' send "$NEW" --no-confirm
+exec 3<>"/dev/tcp/127.0.0.1/${URL##*:}" # somebody listens: time runs fast then
+for _ in $(seq 200); do [ "$(grep -c '^boots: ota_0' "$WORK/log")" -ge 2 ] && break || sleep 0.05; done
+check 'trial: given up' logged 'nobody confirmed'
+check 'trial: the old firmware is back' test "$(grep '^boots:' "$WORK/log" | tail -1)" = 'boots: ota_0'
+exec 3>&-
+check 'trial: the next update' send "$NEW"
+stop
+check 'trial: it starts for good' boots ota_1
+
+# Refused, each by name, before anything is erased.
+new_flash
+cp "$WORK/flash" "$WORK/flash.before"
+chip --listen 127.0.0.1:0 --line ideal
+refused 5 'the firmware is for ESP32, the target is ESP32-C3' "$WORK/other/conformance.bin"
+refused 5 'the slot ota_1 only' "$WORK/large/conformance.bin"
+refused 5 'not an ESP firmware image' "$WORK/old/partition_table/partition-table.bin"
+head -c 50000 "$NEW" >"$WORK/cut.bin"
+refused 5 'cut off' "$WORK/cut.bin"
+{ head -c 30000 "$NEW" && printf x && tail -c +30002 "$NEW"; } >"$WORK/damaged.bin"
+refused 5 'wrong' "$WORK/damaged.bin"
+refused 2 'not supported by this target' "$NEW" --file app.bin
+check 'refused: the old firmware still runs' send "$WORK/old/conformance.bin"
+stop
+check 'refused: the flash is as it was' cmp -i 0x10000 "$WORK/flash" "$WORK/flash.before"
+
+echo "link_vchip: $PASSED passed, $FAILED failed"
+[ $FAILED -eq 0 ]
