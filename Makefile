@@ -33,6 +33,11 @@ sanitize: setup ## the C tests once more with ASan and UBSan
 	@ninja -C $(BUILD)-san --quiet
 	@ctest --test-dir $(BUILD)-san --output-on-failure -j2 -E '^e2e/' $(CTEST_ARGS)
 
+power: setup ## cut the power at every flash operation of an update, in hundreds of layouts (some minutes)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
+	@ninja -C $(BUILD) --quiet power_test_power_cuts
+	@FERRY_POWER=all $(BUILD)/tests/power_test_power_cuts
+
 bench: setup ## print the figures and write build/bench/results.json
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) >/dev/null
 	@ninja -C $(BUILD) --quiet
