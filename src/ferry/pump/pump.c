@@ -111,7 +111,9 @@ static bool serve_lines(struct ferry_pump *self, uint32_t now_ms)
     if (!self->ops->lines(self->engine, &request))
         return false;
     if (!self->holding) {
-        set_lines(self, &request);
+        if (!self->lines_set)
+            set_lines(self, &request);
+        self->lines_set = true; // once, however long the last bytes take to leave
         if (request.baud != 0 && !all_left(self))
             return false;
         if (request.baud != 0 && self->stream->set_baud != NULL) {
@@ -119,6 +121,7 @@ static bool serve_lines(struct ferry_pump *self, uint32_t now_ms)
             if (status < 0)
                 self->wire_error = status;
         }
+        self->lines_set = false;
         self->holding = true;
         self->hold_until_ms = now_ms + request.hold_ms;
     }

@@ -19,16 +19,13 @@ struct ferry_pump {
     // Called with bytes the engine has read from the target (FERRY_WANT_OUTPUT). NULL: dropped.
     int (*output)(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len);
     void *output_ctx;
-    // Private; zero before the first step.
-    uint8_t tx[512];
-    size_t tx_len, tx_at;
-    uint8_t rx[512];
-    size_t rx_len, rx_at;
-    bool holding;
+    // Private; zero before the first step. (The buffers come last: compressed instructions reach the first 128 bytes.)
+    size_t tx_len, tx_at, rx_len, rx_at;
     uint32_t hold_until_ms;
     uint32_t tx_taken, stuck_left, stuck_since_ms;
-    bool stuck_known;
     int wire_error;
+    bool holding, stuck_known, lines_set;
+    uint8_t tx[512], rx[512];
 };
 
 // Does all that can be done now. Returns the engine's wants(); *wait_ms = how long until the next call at the latest
