@@ -41,7 +41,7 @@ struct wires {
     struct ferry_datagram gram[2];
     struct ferry_wire_packet packet[2];
     bool drive[2][2]; // [pin][end]
-    struct ferry_wire_pin pin[4];
+    struct ferry_pin pin[4];
     struct ferry_wire_soft_uart uart[2];
     struct ferry_wire_two_wire two[2];
     unsigned ticks[2];
@@ -129,7 +129,7 @@ static void open_pins(struct wires *w)
 {
     memset(w->drive, 1, sizeof w->drive);
     for (int i = 0; i < 2; i++)
-        w->pin[i] = (struct ferry_wire_pin){w->drive[i], pin_read, pin_write};
+        w->pin[i] = (struct ferry_pin){w->drive[i], pin_read, pin_write};
     for (int e = 0; e < 2; e++) {
         writing_end = e;
         w->uart[e] = (struct ferry_wire_soft_uart){.tx = &w->pin[e], .rx = &w->pin[!e]};

@@ -1,6 +1,13 @@
 #include "ferry/wire/soft_uart.h"
 
 #define TICKS FERRY_WIRE_SOFT_UART_TICKS
+#define FIRST_VOTE 3u // of three; the edge was seen up to a tick late, so these lie around the middle of the bit
+
+enum {
+    RX_IDLE = 0, // waiting for a start bit
+    RX_BYTE,
+    RX_BROKEN, // the stop bit was low: waiting until the line is high again
+};
 
 int ferry_wire_ring_read(struct ferry_wire_ring *self, uint8_t *buf, size_t cap)
 {
@@ -41,28 +48,47 @@ static void tick_tx(struct ferry_wire_soft_uart *self)
     self->tx_ticks = TICKS - 1;
 }
 
-static void received_bit(struct ferry_wire_soft_uart *self, bool level)
+static void received(struct ferry_wire_soft_uart *self)
 {
-    if (--self->rx_state) {
-        self->rx_byte = (uint8_t)(self->rx_byte >> 1 | (level ? 0x80 : 0));
-        self->rx_ticks = TICKS - 1;
-    } else if (!level) {
-        self->framing++;
-    } else if (ferry_wire_ring_write(&self->in, &self->rx_byte, 1) == 0) {
+    uint8_t byte = (uint8_t)(self->rx_bits >> 1);
+    if (ferry_wire_ring_write(&self->in, &byte, 1) == 0)
         self->overruns++;
+}
+
+// Bit number `bit` has been voted on: 0 is the start bit, 9 the stop bit.
+static void received_bit(struct ferry_wire_soft_uart *self, unsigned bit, bool level)
+{
+    self->rx_bits = (uint16_t)(self->rx_bits | (unsigned)level << bit);
+    if (bit == 0 && level) { // a spike
+        self->rx_state = RX_IDLE;
+    } else if (bit == 9 && !level) {
+        self->framing++;
+        self->rx_state = RX_BROKEN;
+    } else if (bit == 9) { // the rest of the stop bit is not waited for: the next byte may come early
+        received(self);
+        self->rx_state = RX_IDLE;
     }
 }
 
 static void tick_rx(struct ferry_wire_soft_uart *self)
 {
     bool level = self->rx->read(self->rx->ctx);
-    if (self->rx_ticks) {
-        self->rx_ticks--;
-    } else if (self->rx_state) {
-        received_bit(self, level);
-    } else if (!level) { // a start bit; its middle is half a bit away, that of the first data bit one and a half
-        self->rx_state = 9;
-        self->rx_ticks = TICKS + TICKS / 2 - 1;
+    if (self->rx_state == RX_BROKEN) {
+        self->rx_state = level ? RX_IDLE : RX_BROKEN;
+    } else if (self->rx_state == RX_IDLE && !level) {
+        self->rx_state = RX_BYTE;
+        self->rx_ticks = 0;
+        self->rx_bits = 0;
+        self->rx_votes = 0;
+    } else if (self->rx_state == RX_BYTE) {
+        unsigned place = ++self->rx_ticks % TICKS;
+        if (place >= FIRST_VOTE && place < FIRST_VOTE + 3)
+            self->rx_votes = (uint8_t)(self->rx_votes + level);
+        if (place == FIRST_VOTE + 2) {
+            bool bit = self->rx_votes >= 2;
+            self->rx_votes = 0;
+            received_bit(self, self->rx_ticks / TICKS, bit);
+        }
     }
 }
 

@@ -1,19 +1,19 @@
 // A UART in software (8N1) over two pins and a tick, for wires without hardware: any pin that can be read and any that
-// can be written. Works with ticks that are up to 2 % off and jitter by a tick.
+// can be written.
+//
+// Rate: tick() at 8 times the baud rate: 76.8 kHz for 9600 baud (a timer interrupt), 921.6 kHz for 115200 (a busy
+// loop). The clocks of the two ends may differ by 2 %, each tick may be late by 3/10 of its period. A bit is what two
+// of three samples around its middle say, so that a spike shorter than a tick is no bit, and no start bit either.
+//
+// RAM: about 550 bytes. What a receiver's cfg.wire_buffer should say: 255, as long as tick() goes on during erases.
 #ifndef FERRY_WIRE_SOFT_UART_H
 #define FERRY_WIRE_SOFT_UART_H
 
+#include "ferry/io/pins.h"
 #include "ferry/io/stream.h"
-#include <stdbool.h>
 
-#define FERRY_WIRE_SOFT_UART_TICKS 8 // per bit: call tick() at 8 times the baud rate
+#define FERRY_WIRE_SOFT_UART_TICKS 8 // per bit
 #define FERRY_WIRE_SOFT_UART_RING 256
-
-struct ferry_wire_pin {
-    void *ctx;
-    bool (*read)(void *ctx);              // level; must not block
-    void (*write)(void *ctx, bool level); // on open-drain pins true lets go
-};
 
 struct ferry_wire_ring {
     uint8_t bytes[FERRY_WIRE_SOFT_UART_RING];
@@ -21,19 +21,21 @@ struct ferry_wire_ring {
 };
 
 struct ferry_wire_soft_uart {
-    const struct ferry_wire_pin *tx, *rx; // the caller's
+    const struct ferry_pin *tx, *rx; // the caller's
     // Private; zero before use.
     struct ferry_wire_ring out, in;
     uint16_t tx_bits; // still to go, stop bit on top; 0 = idle
     uint8_t tx_ticks;
-    uint8_t rx_state; // bits to come, 0 = waiting for a start bit
-    uint8_t rx_ticks, rx_byte;
+    uint8_t rx_state; // enum in soft_uart.c
+    uint8_t rx_ticks; // since the edge of the start bit
+    uint8_t rx_votes;
+    uint16_t rx_bits;
     uint32_t framing, overruns; // bytes with a wrong stop bit; bytes for which there was no room
 };
 
 // Once per tick, from a timer interrupt or a loop.
 void ferry_wire_soft_uart_tick(struct ferry_wire_soft_uart *self);
-// The stream over self, which has to stay where it is.
+// The stream over self, which has to stay where it is. It has no rate to change: that is the tick's.
 struct ferry_stream ferry_wire_soft_uart_stream(struct ferry_wire_soft_uart *self);
 
 // Rings, also for the other wires over pins.
