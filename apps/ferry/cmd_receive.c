@@ -133,12 +133,13 @@ static int open_files(struct receive *self)
 {
     struct ferry_posix_error error;
     struct cli_session *s = &self->session;
-    int status = ferry_posix_file_sink_open(&self->files, s->options->file, &s->digest, &self->inner, &error);
+    int status = ferry_posix_file_sink_open(&self->files, s->options->file, &s->digest, &error);
     if (status < 0) {
         ferry_fault_set(&s->fault, status, error.where, "%s", error.what);
         ferry_fault_hint(&s->fault, "make the folder first: mkdir %s", s->options->file);
         return cli_session_fail(s);
     }
+    self->inner = ferry_posix_file_sink(&self->files);
     self->sink = link_tell_sink(&self->tell, &self->inner, line, self);
     return -1;
 }

@@ -21,6 +21,7 @@ int cmd_run_ram(int argc, char **argv);
 int cmd_reg(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_receive(int argc, char **argv);
+int cmd_link_test(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_ports(int argc, char **argv);
 int cmd_updater(int argc, char **argv) __attribute__((weak));

@@ -45,7 +45,8 @@ static void sender_cfg(struct link_session *self, struct ferry_link_sender_cfg *
                                           .updater = updater_id(),
                                           .seed = any_seed(),
                                           .take_over = o->take_over};
-    if (self->session.port.has_baud)
+    // A plain TCP bridge has no rate to change; asked for one all the same, it is said to follow the target.
+    if (self->session.port.has_baud || o->baud)
         out->baud = o->baud ? o->baud : 921600;
 }
 
@@ -67,6 +68,13 @@ int link_session_open(struct link_session *self)
                                      .supply = &self->supply,
                                      .trace = cli_trace_get(&self->session.trace)};
     return FERRY_OK;
+}
+
+void link_session_restart(struct link_session *self)
+{
+    struct ferry_link_sender_cfg cfg;
+    sender_cfg(self, &cfg);
+    (void)ferry_link_sender_init(&self->sender, &cfg); // it has taken the same configuration before
 }
 
 static void show_events(struct link_session *self)

@@ -26,6 +26,8 @@ int link_session_open(struct link_session *self);
 // with session.fault.
 int link_session_run(struct link_session *self, const struct ferry_link_job *job, const char *name,
                      const struct ferry_source *source);
+// Forgets the session: the next operation looks for the target, and for the highest rate, from the start.
+void link_session_restart(struct link_session *self);
 // Shows what hello found.
 void link_session_show_target(struct link_session *self);
 void link_session_close(struct link_session *self);

@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
     {"reg", "read or write a register of a target", cmd_reg},
     {"send", "send a firmware or file to a target that runs a receiver", cmd_send},
     {"receive", "be a receiver: take files over the link route", cmd_receive},
+    {"link-test", "try the line to a receiver and name its fault", cmd_link_test},
     {"inspect", "show what a firmware file or folder holds, and check it", cmd_inspect},
     {"ports", "list the serial ports of this computer", cmd_ports},
     {"updater", "flash from a card (a folder) to one or many targets", cmd_updater},

@@ -19,7 +19,7 @@ commands=$("$FERRY" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 for command in $commands; do
     grep -q "^\.Cm $command" "$PAGE" || problem "the manual page does not know the command $command"
 done
-options=$(for command in flash verify detect read erase run-ram reg send receive inspect ports; do
+options=$(for command in flash verify detect read erase run-ram reg send receive link-test inspect ports; do
     "$FERRY" help $command
 done | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *--\([a-z-]*\).*/\2/p' | sort -u)
 [ "$(echo "$options" | wc -l)" -ge 20 ] || problem "the help lists only: $options"
