@@ -49,7 +49,7 @@ static void start_host(struct rig *r)
         .updater = c->updater ? c->updater : 77,
         .seed = (uint16_t)(c->seed * 7 + r->now_ns / 1000),
         .start_baud = c->start_baud,
-        .baud = c->mtu ? 0 : c->baud,
+        .baud = c->mtu || c->wire ? 0 : c->baud,
         .mtu = c->mtu,
         .clean = c->clean,
         .reorders = c->mtu != 0,
@@ -63,6 +63,8 @@ static void start_host(struct rig *r)
         memset(&r->host_packet, 0, sizeof r->host_packet);
         r->host_packet.datagram = &r->host_gram;
         r->host_stream = ferry_wire_packet_stream(&r->host_packet);
+    } else if (c->wire) {
+        r->host_stream = c->wire->open(c->wire->ctx, 0);
     }
     memset(&r->pump, 0, sizeof r->pump);
     r->pump.engine = &r->sender;
@@ -83,8 +85,8 @@ static void start_target(struct rig *r)
         .frame_size = FERRY_LINK_PLAIN_BUFFER(chunk),
         .wire_buffer = c->wire_buffer,
         .mtu = c->mtu,
-        .start_baud = c->mtu ? 0 : c->start_baud,
-        .max_baud = c->mtu ? 0 : c->baud,
+        .start_baud = c->mtu || c->wire ? 0 : c->start_baud,
+        .max_baud = c->mtu || c->wire ? 0 : c->baud,
         .session_ms = c->session_ms,
         .confirm_ms = c->confirm_ms,
         .beacon_ms = c->beacon_ms,
@@ -96,6 +98,8 @@ static void start_target(struct rig *r)
         memset(&r->target_packet, 0, sizeof r->target_packet);
         r->target_packet.datagram = &r->target_gram;
         r->target_stream = ferry_wire_packet_stream(&r->target_packet);
+    } else if (c->wire) {
+        r->target_stream = c->wire->open(c->wire->ctx, 1);
     }
     memset(&r->receiver_pump, 0, sizeof r->receiver_pump);
     r->receiver_pump.receiver = &r->receiver;
@@ -188,6 +192,8 @@ static uint64_t wake_ns(const struct rig *r, int d)
 {
     const struct way *w = &r->way[d];
     const struct end *e = d == RIG_TO_TARGET ? &r->target : &r->host;
+    if (r->cfg.wire)
+        return r->now_ns + WIRE_STEP_NS;
     if (r->cfg.mtu)
         return r->air[d].count ? r->air[d].queue[0].at_ns : UINT64_MAX;
     if (e->fresh)
@@ -204,8 +210,7 @@ static void log_line(struct rig *r)
     if (!r->cfg.log || r->now_ns < r->log_due_ns)
         return;
     r->log_due_ns = r->now_ns + 50000000u;
-    for (size_t i = 0; i < sizeof text - 1; i++)
-        rig_carry(r, RIG_TO_HOST, r->target.baud, (uint8_t)text[i]);
+    rig_say(r, RIG_TO_HOST, text, sizeof text - 1);
 }
 
 static void turn_host(struct rig *r)
@@ -260,10 +265,13 @@ bool rig_turn(struct rig *r, uint64_t limit_us)
     if (r->now_ns >= r->busy_ns)
         target = earlier(target, wake_ns(r, RIG_TO_TARGET));
     uint64_t host = earlier(r->host_due_ns, wake_ns(r, RIG_TO_HOST));
+    host = host < r->host_stop_ns ? r->host_stop_ns : host;
     uint64_t next = earlier(target, host);
     if (next / 1000 > limit_us)
         return false;
     r->now_ns = next > r->now_ns ? next : r->now_ns + 100;
+    if (r->cfg.wire)
+        r->cfg.wire->run(r->cfg.wire->ctx, r->now_ns, r->now_ns < r->busy_ns && r->erasing && r->cfg.deaf);
     rig_deliver(r, RIG_TO_TARGET);
     rig_deliver(r, RIG_TO_HOST);
     if (target <= r->now_ns)
@@ -335,6 +343,15 @@ void rig_reset_target(struct rig *r)
 void rig_reset_host(struct rig *r)
 {
     start_host(r);
+}
+
+void rig_stop(struct rig *r, int end, uint64_t us)
+{
+    uint64_t until = r->now_ns + us * 1000u;
+    if (end == 0)
+        r->host_stop_ns = until;
+    else
+        r->busy_ns = until > r->busy_ns ? until : r->busy_ns;
 }
 
 void rig_hit(struct rig *r, int direction, uint64_t at)

@@ -15,8 +15,18 @@
 
 enum { RIG_TO_TARGET = 0, RIG_TO_HOST = 1 };
 
+// A wire of the test's own in place of the line; the line's faults are then not there.
+struct rig_wire {
+    void *ctx;
+    // At every start of an end (0 host, 1 target), which forgets what it held.
+    struct ferry_stream (*open)(void *ctx, int end);
+    // Time passes on it up to now_ns; deaf: the target's end stands still.
+    void (*run)(void *ctx, uint64_t now_ns, bool deaf);
+};
+
 struct rig_cfg {
     uint32_t seed;
+    const struct rig_wire *wire; // NULL: the line, or packets
     // Line.
     uint32_t baud;          // work rate; start rate is start_baud; 0 = 921600
     uint32_t start_baud;    // 0 = the same as baud (no negotiation)
@@ -70,6 +80,10 @@ void rig_let_run(struct rig *self, uint64_t us); // without a job
 // Resets. The target's loses its RAM, what its UART held and its rate; its flash stays.
 void rig_reset_target(struct rig *self);
 void rig_reset_host(struct rig *self);
+// Bytes that no engine has sent (on a packet wire: one packet).
+void rig_say(struct rig *self, int direction, const void *bytes, size_t len);
+// An end (0 host, 1 target) does nothing for so long; what comes meanwhile waits in its port.
+void rig_stop(struct rig *self, int end, uint64_t us);
 // Damages whatever passes at byte number `at` of that direction (counted from the start), once.
 void rig_hit(struct rig *self, int direction, uint64_t at);
 uint64_t rig_bytes(const struct rig *self, int direction); // that have left

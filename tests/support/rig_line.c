@@ -191,3 +191,16 @@ int rig_gram_recv(void *ctx, uint8_t *buf, size_t cap)
     memmove(&a->queue[0], &a->queue[1], a->count * sizeof a->queue[0]);
     return (int)n;
 }
+
+void rig_say(struct rig *r, int d, const void *bytes, size_t len)
+{
+    const struct ferry_stream *s = d == RIG_TO_TARGET ? &r->host_stream : &r->target_stream;
+    const uint8_t *p = bytes;
+    if (r->cfg.mtu)
+        throw_packet(r, d, p, len, r->now_ns);
+    else if (r->cfg.wire)
+        s->write(s->ctx, p, len);
+    else
+        for (size_t i = 0; i < len; i++)
+            rig_carry(r, d, d == RIG_TO_TARGET ? r->host.baud : r->target.baud, p[i]);
+}

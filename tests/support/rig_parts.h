@@ -10,6 +10,7 @@
 #define FIFO 128u
 #define PORT_TX 256u
 #define AIR 64u
+#define WIRE_STEP_NS 250000u // a wire of the test's own is looked at so often
 
 uint32_t rig_random(uint64_t *s);
 double rig_chance(uint64_t *s);
@@ -70,6 +71,7 @@ struct rig {
     struct ferry_receiver_pump receiver_pump;
     uint8_t *host_frame, *window, *frame;
     uint64_t host_due_ns, target_due_ns;
+    uint64_t host_stop_ns; // it does nothing until then
     // Source.
     const uint8_t *image;
     uint32_t size;
