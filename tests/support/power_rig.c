@@ -9,7 +9,7 @@
 #include "tests/support/boot_compose.h"
 #include "tests/support/card.h"
 
-enum { OLD, NEW, OTHER, STALE };
+enum { OLD = POWER_OLD, NEW = POWER_NEW, OTHER = POWER_OTHER, STALE = POWER_STALE };
 enum { MAX_BOOTS = 60 };
 
 static uint32_t slot_size(const struct power_layout *l)
@@ -17,7 +17,7 @@ static uint32_t slot_size(const struct power_layout *l)
     return l->large ? 0x20000 : 0x10000;
 }
 
-static uint32_t slot_address(const struct power_layout *l, int slot)
+uint32_t power_rig_slot(const struct power_layout *l, int slot)
 {
     return 0x10000 + slot_size(l) * (uint32_t)(slot + (l->factory ? 1 : 0));
 }
@@ -33,7 +33,7 @@ static void put_table(struct power_rig *self)
     if (l->factory)
         rows[n++] = (struct card_row){0, 0, 0x10000, slot_size(l), "factory"};
     for (uint8_t i = 0; i < l->slots; i++)
-        rows[n++] = (struct card_row){0, (uint8_t)(0x10 + i), slot_address(l, i), slot_size(l), names[i]};
+        rows[n++] = (struct card_row){0, (uint8_t)(0x10 + i), power_rig_slot(l, i), slot_size(l), names[i]};
     struct card_bytes table = card_make_table(rows, n);
     memcpy(self->base + 0x8000, table.bytes, table.len);
     card_free(&table);
@@ -79,7 +79,7 @@ static void put_images(struct power_rig *self)
         hash_image(self, i);
     }
     for (int slot = l->factory ? -1 : 0; slot < l->slots; slot++) {
-        uint8_t *at = self->base + slot_address(l, slot);
+        uint8_t *at = self->base + power_rig_slot(l, slot);
         unsigned which = slot == l->running ? OLD : l->old == 3 ? NEW : STALE;
         if (slot == l->running || l->old || slot == -1)
             memcpy(at, self->image[which], self->size[which]);
@@ -191,7 +191,7 @@ static void power_on(struct power_rig *self)
 {
     if (!self->was_cut)
         self->cut_state =
-            digest_of(self->bytes + 0x8000, slot_address(self->layout, self->layout->slots) - 0x8000) + self->salt;
+            digest_of(self->bytes + 0x8000, power_rig_slot(self->layout, self->layout->slots) - 0x8000) + self->salt;
     self->was_cut = self->power_on = true;
     sim_flash_power_on(self->flash);
     if (self->cut.op2 != UINT64_MAX && !self->second_set) {
@@ -202,8 +202,7 @@ static void power_on(struct power_rig *self)
         self->wanted = OTHER;
 }
 
-// The bootloader: the image that it starts (OLD, NEW, OTHER), or -1: power was cut, -2: it is wrong.
-static int boot(struct power_rig *self)
+int power_rig_boot(struct power_rig *self)
 {
     static struct sim_boot_result result; // large; written anew by every boot
     struct sim_boot_cfg cfg = {.chip = self->layout->chip, .revision = 300, .rollback = self->layout->rollback};
@@ -289,7 +288,7 @@ static int proved(struct power_rig *self, struct ferry_sink *sink, uint32_t at, 
     return FERRY_OK;
 }
 
-static void make_manifest(struct power_rig *self)
+void power_rig_manifest(struct power_rig *self)
 {
     struct ferry_manifest *m = &self->manifest;
     const uint8_t *image = self->image[self->wanted];
@@ -318,12 +317,12 @@ static int send_missing(struct power_rig *self, struct ferry_sink *sink, uint32_
     return FERRY_OK;
 }
 
-static int update(struct power_rig *self)
+int power_rig_update(struct power_rig *self)
 {
     struct ferry_sink sink = ferry_sink_ota(&self->ota);
     struct ferry_sink_plan plan;
     unsigned tries = 0;
-    make_manifest(self);
+    power_rig_manifest(self);
     int status = sink.begin(sink.ctx, &self->manifest, &plan);
     if (status < 0)
         return status;
@@ -352,11 +351,11 @@ static bool old_runs(struct power_rig *self)
         if (reason != expected)
             return wrong(self, "reason of giving up", (long)reason);
     }
-    int status = update(self);
+    int status = power_rig_update(self);
     if (status == FERRY_ERR_CANCELLED) { // the updater went away; the next one talks to the same target
         self->updater_gone = true;
         self->wanted = self->cut.kind ? OTHER : NEW;
-        status = update(self);
+        status = power_rig_update(self);
     }
     if (sim_flash_dead(self->flash))
         return true;
@@ -390,7 +389,7 @@ static bool new_runs(struct power_rig *self, bool *confirmed)
 // One start and what happens until the next. False: over (why is set, or all is well).
 static bool turn(struct power_rig *self, bool *confirmed, unsigned *stable)
 {
-    int which = boot(self);
+    int which = power_rig_boot(self);
     if (which == -2)
         return false;
     if (which >= 0) {
@@ -414,21 +413,28 @@ static bool turn(struct power_rig *self, bool *confirmed, unsigned *stable)
     return true;
 }
 
-bool power_rig_run(struct power_rig *self, const struct power_cut *cut)
+void power_rig_fresh(struct power_rig *self, uint32_t seed)
 {
-    struct sim_flash_cfg cfg = {.size = POWER_FLASH, .seed = (uint32_t)cut->op * 31 + cut->kind + 1};
-    bool confirmed = false;
-    unsigned stable = 0;
+    struct sim_flash_cfg cfg = {.size = POWER_FLASH, .seed = seed};
     memcpy(self->bytes, self->base, POWER_FLASH);
+    sim_flash_free(self->flash);
     self->flash = sim_flash_on(&cfg, self->bytes);
     self->io = sim_flash_port_init(&self->port, self->flash);
-    self->cut = *cut;
+    self->cut = (struct power_cut){UINT64_MAX, 0, POWER_TARGET, UINT64_MAX, 0};
     self->power_on = true;
     self->was_cut = self->second_set = self->updater_gone = self->ended_once = false;
     self->wanted = NEW;
     self->boots = 0;
     self->cut_state = 0;
     self->why[0] = 0;
+}
+
+bool power_rig_run(struct power_rig *self, const struct power_cut *cut)
+{
+    bool confirmed = false;
+    unsigned stable = 0;
+    power_rig_fresh(self, (uint32_t)cut->op * 31 + cut->kind + 1);
+    self->cut = *cut;
     set_cut(self, cut->actor == POWER_UPDATER ? UINT64_MAX : cut->op, cut->kind);
     while (turn(self, &confirmed, &stable))
         if (++self->boots > MAX_BOOTS) {
@@ -436,7 +442,6 @@ bool power_rig_run(struct power_rig *self, const struct power_cut *cut)
             break;
         }
     self->ops = sim_flash_ops(self->flash);
-    sim_flash_free(self->flash);
     return self->why[0] == 0;
 }
 
@@ -453,9 +458,10 @@ static bool boots_as_meant(struct power_rig *self)
     for (int i = 0; i < 3; i++) { // also later on, with what the bootloader writes
         sim_boot_run(self->flash, &boot_cfg, &result);
         right = right && result.end == SIM_BOOT_APP &&
-                result.app_offset == slot_address(self->layout, self->layout->running);
+                result.app_offset == power_rig_slot(self->layout, self->layout->running);
     }
     sim_flash_free(self->flash);
+    self->flash = NULL;
     return right;
 }
 
@@ -467,7 +473,7 @@ bool power_rig_init(struct power_rig *self, const struct power_layout *layout)
         return false;
     if (layout->running >= 0 && layout->slots < 2) // no second slot: refused, see tests/unit/test_sink_ota.c
         return false;
-    if (slot_address(layout, layout->slots) > POWER_FLASH ||
+    if (power_rig_slot(layout, layout->slots) > POWER_FLASH ||
         (d->half[0].names == 1 && layout->rollback && d->half[0].state == 0)) // that one is on trial itself
         return false;
     self->layout = layout;
@@ -489,6 +495,7 @@ bool power_rig_init(struct power_rig *self, const struct power_layout *layout)
 
 void power_rig_free(struct power_rig *self)
 {
+    sim_flash_free(self->flash);
     for (int i = 0; i < 4; i++)
         free(self->image[i]);
     free(self->base);

@@ -31,6 +31,8 @@ struct power_layout {
     bool large; // images of more than one 64 KiB block
 };
 
+enum { POWER_OLD, POWER_NEW, POWER_OTHER, POWER_STALE }; // images
+
 enum power_actor { POWER_TARGET, POWER_UPDATER, POWER_BOTH, POWER_ACTORS };
 
 struct power_cut {
@@ -74,6 +76,14 @@ void power_rig_free(struct power_rig *self);
 // A whole update from the base contents with that cut. True: every boot started a whole old or a whole new firmware,
 // and in the end the new one runs, confirmed. Else why says what went wrong. ops: flash operations without a cut.
 bool power_rig_run(struct power_rig *self, const struct power_cut *cut);
+// The pieces of it. The base contents, no cut; the next start is one after a loss of power.
+void power_rig_fresh(struct power_rig *self, uint32_t seed);
+// The bootloader, and the sink made anew (not its boot()): the image that runs, -1: power was cut, -2: why says it.
+int power_rig_boot(struct power_rig *self);
+// Sends image `wanted` to the sink: its status.
+int power_rig_update(struct power_rig *self);
+void power_rig_manifest(struct power_rig *self);                      // makes self->manifest, of `wanted`
+uint32_t power_rig_slot(const struct power_layout *layout, int slot); // address; -1 = factory
 void power_rig_name(const struct power_layout *layout, char text[POWER_LABEL]);
 
 #endif
