@@ -91,8 +91,9 @@ int ferry_sink_otadata_forget(struct ferry_sink_otadata *self, int entry)
     int status = FERRY_OK;
     if (blank(self, sector, FERRY_OTADATA_SECTOR_SIZE, &status) || status < 0)
         return status;
-    // Refused ones too: an erase that is cut short could change their state before anything else.
-    if (self->entries[entry].crc == ferry_otadata_crc(self->entries[entry].seq))
+    // Also where it does not count as it is: an erase that is cut short sets bits in any order, of a state that refused
+    // it, or of a crc that was struck out in part.
+    if (self->entries[entry].seq != FERRY_OTADATA_EMPTY_SEQ)
         status = ferry_sink_otadata_strike(self, entry);
     while (status >= 0 &&
            (status = self->flash->erase(self->flash->ctx, sector, FERRY_OTADATA_SECTOR_SIZE)) == FERRY_FLASH_BUSY) {
