@@ -41,7 +41,7 @@ static void check(const struct world_cfg *cfg, const struct sim_fault *fault)
     world_free(w);
 }
 
-// A sample of positions with a prime stride; the whole matrix runs in `make bench` and tests/unit/test_fault_matrix.
+// A sample of positions with a prime stride; the whole matrix is tests/regress/test_faults_matrix.c (`make faults`).
 static void single_faults(void **state)
 {
     (void)state;
