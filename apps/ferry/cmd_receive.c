@@ -1,9 +1,10 @@
-// receive: the receiver of the link route on this computer, into the files of a folder.
+// receive: the receiver of the link route on this computer, into the files of a folder or a flash image.
 #include <cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "apps/ferry/commands.h"
+#include "apps/ferry/link_flash.h"
 #include "apps/ferry/link_port.h"
 #include "apps/ferry/link_tell.h"
 #include "ferry/base/status.h"
@@ -12,13 +13,16 @@
 #include "ports/posix/file_sink.h"
 
 static const struct cli_help help = {
-    .usage = "--file FOLDER (--listen HOST:PORT | --pty PATH | --port PORT)   [OPTIONS]",
+    .usage = "(--file FOLDER | --flash IMAGE --chip CHIP) (--listen HOST:PORT | --pty PATH | --port PORT)   [OPTIONS]",
     .about =
-        "Takes files over the link route: the same receiver that runs on a target, here into a folder. A file gets\n"
-        "its name when it is whole, its SHA-256 is right and it is on the disk; until then it is NAME.part. What has\n"
-        "arrived survives an end of either side: send the same file again and only the rest is sent.",
+        "Takes updates over the link route: the same receiver that runs on a target, here into a folder or a flash\n"
+        "image. A file gets its name when it is whole, its SHA-256 is right and it is on the disk; until then it is\n"
+        "NAME.part. A flash image takes firmware into the OTA slot that does not run, on trial until it is confirmed,\n"
+        "and data partitions; which slot runs is decided as by ESP-IDF's bootloader. What has arrived survives an end\n"
+        "of either side: send the same once more and only the rest is sent.",
     .examples = "  ferry receive --file inbox --listen 0.0.0.0:3232       then, elsewhere:\n"
                 "    ferry send notes.txt --file notes.txt -p socket://192.168.1.5:3232\n"
+                "  ferry receive --flash flash.bin --chip esp32c3 --pty /tmp/target\n"
                 "  ferry receive --file inbox -p /dev/ttyUSB0 --once      one file over a serial line\n",
     .groups = CLI_OPT_OUTPUT | CLI_OPT_LINK | CLI_OPT_RECEIVE,
 };
@@ -29,8 +33,11 @@ struct receive {
     struct cli_session session;
     struct link_port port;
     struct ferry_posix_file_sink files;
-    struct ferry_sink inner, sink;
-    struct link_tell tell;
+    struct ferry_sink inner, file_sink;
+    struct link_tell file_tell;
+    struct link_flash flash;
+    const struct ferry_sink *sink; // of these two, the one that is used
+    const struct link_tell *tell;
     struct ferry_link_receiver receiver;
     struct ferry_receiver_pump pump;
     uint32_t ended_ms; // when the last update became complete
@@ -80,20 +87,30 @@ static int make_receiver(struct receive *self, uint32_t now_ms)
     }
     self->pump = (struct ferry_receiver_pump){.receiver = &self->receiver,
                                               .stream = &self->port.stream,
-                                              .sink = &self->sink,
+                                              .sink = self->sink,
                                               .trace = cli_trace_get(&self->session.trace)};
     return ferry_link_receiver_init(&self->receiver, &cfg, now_ms);
 }
 
-// With --once: over when an update is complete and the updater has heard of it.
+// With --once: over when an update is complete, confirmed, and the updater has heard of it.
 static bool finished(struct receive *self, uint32_t now_ms)
 {
-    if (self->tell.ended != self->ended) {
-        self->ended = self->tell.ended;
+    if (self->tell->ended != self->ended) {
+        self->ended = self->tell->ended;
         self->ended_ms = now_ms;
     }
     bool heard = !link_port_has_client(&self->port) || ferry_time_reached(now_ms, self->ended_ms + LINGER_MS);
-    return self->session.options->once && self->ended && heard;
+    bool trial = self->session.options->flash && self->flash.target.ota.boot_state == FERRY_BOOT_TRIAL;
+    return self->session.options->once && self->ended && heard && !trial;
+}
+
+// The target has asked for a restart: its firmware begins anew, which is another one perhaps.
+static int restart(struct receive *self, uint32_t now_ms)
+{
+    unsigned before = self->flash.target.tell.ended;
+    int status = link_flash_boot(&self->flash, false, &self->session.fault);
+    self->flash.target.tell.ended = before;
+    return status < 0 ? status : make_receiver(self, now_ms);
 }
 
 static int run(struct receive *self)
@@ -105,12 +122,14 @@ static int run(struct receive *self)
         link_port_look(&self->port);
         status = ferry_receiver_pump_step(&self->pump, now_ms, &wait_ms);
         tell_error(self);
+        if (status >= 0 && self->flash.restart_due)
+            status = restart(self, now_ms);
         if (finished(self, now_ms))
             break;
         if (wait_ms > 0)
             link_port_wait(&self->port, wait_ms);
     }
-    if (status < 0)
+    if (status < 0 && self->session.fault.status == 0)
         ferry_fault_set(&self->session.fault, status, link_port_name(&self->port), "%s", ferry_status_text(status));
     return status;
 }
@@ -119,8 +138,10 @@ static int check(const struct cli_options *o)
 {
     if (o->arg_count)
         return cli_usage_error("receive", 0, "'%s' is not an option", o->args[0]);
-    if (!o->file)
-        return cli_usage_error("receive", "--file FOLDER", "where should it go?");
+    if (!o->file == !o->flash)
+        return cli_usage_error("receive", "--file FOLDER, or --flash IMAGE --chip CHIP", "where should it go?");
+    if (o->flash && (o->chip == FERRY_CHIP_ANY || o->chip == FERRY_CHIP_ESP8266))
+        return cli_usage_error("receive", "--chip esp32c3, ...", "of which chip is this flash?");
     if (o->listen && o->pty)
         return cli_usage_error("receive", 0, "--listen and --pty exclude each other");
     if (!o->listen && !o->pty && !o->port)
@@ -140,8 +161,35 @@ static int open_files(struct receive *self)
         return cli_session_fail(s);
     }
     self->inner = ferry_posix_file_sink(&self->files);
-    self->sink = link_tell_sink(&self->tell, &self->inner, line, self);
+    self->file_sink = link_tell_sink(&self->file_tell, &self->inner, line, self);
+    self->sink = &self->file_sink;
+    self->tell = &self->file_tell;
     return -1;
+}
+
+static int open_flash(struct receive *self)
+{
+    const struct cli_options *o = self->session.options;
+    const struct ferry_chip *chip = ferry_chip_by_id(o->chip);
+    int code = link_flash_open(&self->flash, o->flash, chip->name, o->rollback, line, self);
+    if (code >= 0)
+        return code;
+    if (link_flash_boot(&self->flash, true, &self->session.fault) < 0) {
+        snprintf(self->session.fault.where, sizeof self->session.fault.where, "%.199s", o->flash);
+        link_flash_close(&self->flash);
+        return cli_session_fail(&self->session);
+    }
+    self->sink = &self->flash.target.sink;
+    self->tell = &self->flash.target.tell;
+    return -1;
+}
+
+static void close_sink(struct receive *self)
+{
+    if (self->session.options->flash)
+        link_flash_close(&self->flash);
+    else
+        ferry_posix_file_sink_close(&self->files);
 }
 
 int cmd_receive(int argc, char **argv)
@@ -154,15 +202,15 @@ int cmd_receive(int argc, char **argv)
     if (code >= 0)
         return code;
     cli_session_init(&self.session, &options);
-    code = open_files(&self);
+    code = options.flash ? open_flash(&self) : open_files(&self);
     if (code < 0)
         code = link_port_open(&self.port, &self.session);
     if (code >= 0)
         return code;
-    cli_display_line(&self.session.display, "receive: into the folder %s, on %s", options.file,
+    cli_display_line(&self.session.display, "receive: into %s, on %s", options.flash ? options.flash : options.file,
                      link_port_name(&self.port));
     int status = run(&self);
-    ferry_posix_file_sink_close(&self.files);
+    close_sink(&self);
     if (status < 0)
         code = cli_display_fault(&self.session.display, &self.session.fault);
     link_port_close(&self.port);

@@ -123,6 +123,17 @@ static int already_there(struct send *self)
 static void explain(struct send *self)
 {
     struct ferry_fault *fault = &self->link.session.fault;
+    uint8_t kind = self->cargo.manifest.kind;
+    if (fault->status == FERRY_ERR_NO_PLACE && kind == FERRY_MANIFEST_PARTITION) {
+        ferry_fault_set(fault, fault->status, self->link.session.port_name,
+                        "the target has no data partition %s that may be written", self->cargo.manifest.name);
+        ferry_fault_hint(fault, "--partition takes the label of a data partition of the target's own table");
+    }
+    if (fault->status == FERRY_ERR_STORAGE_PATH && kind == FERRY_MANIFEST_FILE) {
+        ferry_fault_set(fault, fault->status, self->link.session.port_name, "the target does not take the name %s",
+                        self->cargo.manifest.name);
+        ferry_fault_hint(fault, "use a plain name: no folders, no dot in front, and none that a folder has there");
+    }
     if (fault->status != FERRY_ERR_STATE || self->link.sender.target.boot_state != FERRY_BOOT_TRIAL)
         return;
     ferry_fault_set(fault, FERRY_ERR_BUSY, self->link.session.port_name,

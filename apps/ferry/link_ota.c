@@ -80,7 +80,13 @@ int link_ota_boot(struct link_ota *self, const char *label, bool power_on)
     status = ferry_sink_ota_init(&self->ota, &cfg);
     if (status < 0)
         return status;
-    self->inner = ferry_sink_ota(&self->ota);
+    status = ferry_sink_partition_init(&self->data, &self->flash, &self->digest, self->cfg.table_offset);
+    if (status < 0)
+        return status;
+    self->firmware = ferry_sink_ota(&self->ota);
+    self->partition = ferry_sink_partition(&self->data);
+    self->by_kind = (struct ferry_sink_by_kind){.firmware = &self->firmware, .partition = &self->partition};
+    self->inner = ferry_sink_by_kind(&self->by_kind);
     self->sink = link_tell_sink(&self->tell, &self->inner, self->cfg.line, self->cfg.line_ctx);
     return ferry_sink_ota_boot(&self->ota);
 }

@@ -1,11 +1,13 @@
-// A target made of software, seen from its firmware: the OTA-slot sink over a virtual flash, for `ferry vchip --app
-// receiver` and `ferry receive --flash`. What runs there is whatever the boot model has started.
+// A target made of software, seen from its firmware: the sinks for OTA slots and data partitions on a virtual flash,
+// for `ferry vchip --app receiver` and `ferry receive --flash`. What runs there is whatever the boot model has started.
 #ifndef FERRY_APP_LINK_OTA_H
 #define FERRY_APP_LINK_OTA_H
 
 #include "apps/ferry/link_tell.h"
 #include "ferry/codec/app_desc.h"
+#include "ferry/sink/sink_by_kind.h"
 #include "ferry/sink/sink_ota.h"
+#include "ferry/sink/sink_partition.h"
 #include "ports/posix/digest.h"
 #include "sim/flash/flash_port.h"
 
@@ -29,7 +31,9 @@ struct link_ota {
     struct ferry_posix_digest posix_digest;
     struct ferry_digest digest;
     struct ferry_sink_ota ota;
-    struct ferry_sink inner, sink;
+    struct ferry_sink_partition data;
+    struct ferry_sink_by_kind by_kind;
+    struct ferry_sink firmware, partition, inner, sink;
     struct link_tell tell;
     struct ferry_app_desc app; // of what runs
 };

@@ -187,6 +187,13 @@ FLAG(no_reboot)
 FLAG(no_confirm)
 FLAG(take_over)
 FLAG(once)
+FLAG(rollback)
+
+static const char *take_flash(struct cli_options *o, const char *v)
+{
+    o->flash = v;
+    return *v ? 0 : "a file that holds a flash image";
+}
 
 static const char *take_listen(struct cli_options *o, const char *v)
 {
@@ -221,7 +228,8 @@ static const char *nothing(struct cli_options *o, const char *v)
 static const struct option table[] = {
     {"port", "-p", "PORT", CLI_OPT_PORT | CLI_OPT_LINK, take_port,
      "/dev/ttyUSB0, socket://HOST:PORT, rfc2217://HOST:PORT\n(default: FERRY_PORT, ESPTOOL_PORT, or the only board)"},
-    {"chip", "-c", "CHIP", CLI_OPT_PORT, take_chip, "refuse any other chip: esp32, esp32c3, ... (default: auto)"},
+    {"chip", "-c", "CHIP", CLI_OPT_PORT | CLI_OPT_RECEIVE, take_chip,
+     "refuse any other chip: esp32, esp32c3, ... (default: auto)"},
     {"baud", "-b", "RATE", CLI_OPT_PORT | CLI_OPT_LINK, take_baud,
      "rate to work at; steps down by itself when the line does not hold it\n(default: FERRY_BAUD, ESPTOOL_BAUD, or "
      "921600)"},
@@ -249,6 +257,10 @@ static const struct option table[] = {
      "write the data partition of that label instead of the firmware"},
     {"file", "", "NAME", CLI_OPT_SEND | CLI_OPT_RECEIVE, take_file,
      "send: store it as a file of that name on the target;\nreceive: the folder for the files that come"},
+    {"flash", "", "IMAGE", CLI_OPT_RECEIVE, take_flash,
+     "a flash image of --chip, which takes firmware and data partitions"},
+    {"rollback", "", 0, CLI_OPT_RECEIVE, flag_rollback,
+     "with --flash: its bootloader has CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE"},
     {"listen", "", "HOST:PORT", CLI_OPT_RECEIVE, take_listen, "wait for updaters on TCP; port 0: a free one"},
     {"pty", "", "PATH", CLI_OPT_RECEIVE, take_pty, "wait on a pseudo terminal; PATH becomes a link to it"},
     {"once", "", 0, CLI_OPT_RECEIVE, flag_once, "end after one complete update"},

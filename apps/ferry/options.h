@@ -18,7 +18,7 @@
 #define CLI_OPT_JSON (1u << 6)    // --json alone
 #define CLI_OPT_LINK (1u << 7)    // --port --baud --trace
 #define CLI_OPT_SEND (1u << 8)    // --partition --file --force --no-trial --no-reboot --no-confirm --take-over
-#define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --once
+#define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --flash --chip --rollback --once
 
 #define CLI_MAX_ARGS 128
 
@@ -37,8 +37,8 @@ struct cli_options {
     bool no_compress, no_skip, erase_all, dry_run, force, all, yes;
     bool json, quiet, verbose;
     const char *partition, *file; // send, receive; NULL = not given
-    const char *listen, *pty;
-    bool once;
+    const char *listen, *pty, *flash;
+    bool once, rollback;
     bool no_trial, no_reboot, no_confirm, take_over;
     const char *args[CLI_MAX_ARGS]; // what is no option
     size_t arg_count;

@@ -96,6 +96,18 @@ check 'factory: it goes to ota_1' test "$(field slot)" = ota_1
 stop
 check 'factory: it starts' boots ota_1
 
+# A data partition, by its label; apps and otadata are none.
+new_flash
+chip --listen 127.0.0.1:0 --line ideal
+head -c 70000 "$NEW" >"$WORK/data"
+check 'partition: send' send "$WORK/data" --partition storage
+refused 5 'no data partition' "$WORK/data" --partition ota_0
+refused 5 'no data partition' "$WORK/data" --partition otadata
+refused 5 'does not fit into its partition' "$WORK/large/conformance.bin" --partition storage
+stop
+check 'partition: it is there' cmp -n 70000 -i 0:$((0x210000)) "$WORK/data" "$WORK/flash"
+check 'partition: the old firmware starts' boots ota_0
+
 # Faults: noise on the line, resets, power cuts; the sender gets through by itself.
 for fault in ber=1e-5 reset@40000 power-cut@op=1:torn power-cut@op=60:torn power-cut@op=60:after; do
     new_flash

@@ -1,0 +1,79 @@
+#!/bin/bash
+# `ferry link-test` names what is wrong with a line; `ferry receive --flash` takes firmware into a flash image, which
+# the boot model then starts.
+set -u
+: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
+PYTHON=${PYTHON:-python3}
+WORK=$(mktemp -d)
+PID='' PASSED=0 FAILED=0
+unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
+trap 'kill $PID 2>/dev/null; rm -rf "$WORK"' EXIT
+trap 'exit 1' INT TERM
+
+check() { # check NAME COMMAND...: the command must succeed
+    local name=$1
+    shift
+    if "$@"; then
+        PASSED=$((PASSED + 1))
+    else
+        FAILED=$((FAILED + 1))
+        echo "FAIL: $name"
+        tail -6 "$WORK/out" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+    fi
+}
+serve() { # serve WORD ARGS...: starts ferry ARGS, waits for a line that begins with WORD
+    local word=$1
+    shift
+    "$FERRY" "$@" >"$WORK/log" 2>&1 &
+    PID=$!
+    for _ in $(seq 100); do grep -q "^$word" "$WORK/log" && break || sleep 0.05; done
+}
+stop() {
+    { kill $PID && wait $PID; } 2>/dev/null
+    PID=''
+}
+says() { # says EXIT TEXT [ARGS...]: what link-test says
+    local want=$1 text=$2 got
+    shift 2
+    timeout 60 "$FERRY" link-test -p "$WORK/pty" "$@" >"$WORK/out" 2>&1 </dev/null
+    got=$?
+    check "$text: exit code $got" test $got -eq "$want"
+    check "$text: is said" grep -qF -- "$text" "$WORK/out"
+}
+
+"$PYTHON" "$ROOT/tests/e2e/build_folder.py" esp32c3 "$WORK/old" 100 1.0 &&
+    "$PYTHON" "$ROOT/tests/e2e/build_folder.py" esp32c3 "$WORK/new" 100 1.1 30 &&
+    "$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash" || exit 1
+chip() {
+    serve vchip: vchip --chip esp32c3 --flash "$WORK/flash" --pty "$WORK/pty" --boot normal "$@"
+    sleep 1 # what the chip says while it boots is not what is tested
+}
+
+chip --app receiver
+says 0 'The line is good.'
+check 'the highest rate is found' grep -q 'at 921600 baud' "$WORK/out"
+check 'nothing was lost' grep -q 'to the target:   all of' "$WORK/out"
+says 0 '"bit_errors_per_million_to":0' --json
+stop
+chip --app receiver --fault 'ber=1e-3<'
+says 3 'the direction to the target has more than 1 bit error in 10000'
+stop
+chip --app receiver --fault 'ber=1e-3>'
+says 3 'the direction from the target has more than 1 bit error in 10000'
+stop
+chip
+says 3 'nothing was received at all'
+stop
+
+serve receive: receive --flash "$WORK/flash" --chip esp32c3 --rollback --pty "$WORK/target" --once
+timeout 60 "$FERRY" send "$WORK/new/conformance.bin" -p "$WORK/target" >"$WORK/out" 2>&1
+check 'flash image: send' test $? -eq 0
+check 'flash image: what runs is told' grep -q 'conformance 1.1 runs from ota_1, confirmed' "$WORK/out"
+wait $PID
+check 'flash image: --once ends well' test $? -eq 0
+PID=''
+"$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --once --rollback >"$WORK/out"
+check 'flash image: the boot model starts the new firmware' grep -qx 'boots: ota_1' "$WORK/out"
+
+echo "link_lines: $PASSED passed, $FAILED failed"
+[ $FAILED -eq 0 ]
