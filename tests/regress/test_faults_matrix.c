@@ -5,6 +5,7 @@
 //     FERRY_FAULTS_EVERY=1       every position (make faults)
 //     FERRY_FAULTS_SHARE=k/n     the k-th of n shares of that (processes side by side)
 //     FERRY_FAULTS_SEED=number   where the positions begin
+//     FERRY_FAULTS_SETUP=text    only setups whose name has it ("32-", "-hand")
 //     FERRY_FAULTS_CASE=id       one case, as a failing one was printed
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,8 +107,11 @@ static void one_fault_at_a_byte_of_the_session(void **state)
         assert_true(faults_parse(only, &one));
         run(&one);
     }
+    const char *like = getenv("FERRY_FAULTS_SETUP");
     for (size_t setup = 0; only == NULL && setup < faults_setup_count(); setup++) {
         uint64_t to_chip, to_host;
+        if (like != NULL && strstr(faults_setup(setup)->name, like) == NULL)
+            continue;
         faults_lengths(setup, &to_chip, &to_host);
         print_message("%-20s %6llu bytes to the chip, %6llu to the host\n", faults_setup(setup)->name,
                       (unsigned long long)to_chip, (unsigned long long)to_host);

@@ -42,7 +42,7 @@ const struct world_part *faults_parts(size_t *count)
     if (image[0] == 0 && image[1] == 0) {
         world_firmware(image, sizeof image, 8);
         image[0] = 0xe9;
-        world_random(before, sizeof before, 0x01d); // what used_flash fills in
+        world_random(before, sizeof before, 0x01d);
     }
     *count = sizeof parts / sizeof parts[0];
     return parts;
@@ -121,7 +121,9 @@ static struct world_result session(struct world_cfg *cfg, struct faults_outcome 
 {
     size_t count;
     const struct world_part *all = faults_parts(&count);
+    cfg->used_flash = false; // copied: quicker than made anew
     struct world *w = world_new(cfg);
+    memcpy(sim_flash_bytes(world_flash_chip(w)), before, sizeof before);
     struct world_result r = world_flash(w, all, count);
     if (out != NULL)
         *out = faults_judge(w, &r);
