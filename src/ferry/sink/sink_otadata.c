@@ -85,16 +85,33 @@ int ferry_sink_otadata_strike(struct ferry_sink_otadata *self, int entry)
     return status;
 }
 
+// Whatever bits change first, and wherever it stops: an entry that does not count must not begin to, of a state that
+// refused it or of a crc that was torn. Clearing bits of the crc cannot complete one that fits or lacks a bit; one that
+// has bits too many (its writing was cut) could become right, so there the number goes first.
+static int disarm(struct ferry_sink_otadata *self, int entry)
+{
+    static const uint8_t zero[4];
+    struct ferry_otadata_entry *e = &self->entries[entry];
+    uint32_t right = ferry_otadata_crc(e->seq);
+    int status = FERRY_OK;
+    if (e->seq == FERRY_OTADATA_EMPTY_SEQ)
+        return FERRY_OK;
+    if (e->crc != right && (right & ~e->crc) == 0) {
+        if (e->seq == 0)
+            return FERRY_OK; // setting bits cannot complete it either
+        status = program(self, ferry_sink_otadata_sector(self, entry), zero, sizeof zero);
+        e->seq = 0;
+    }
+    return status < 0 ? status : ferry_sink_otadata_strike(self, entry);
+}
+
 int ferry_sink_otadata_forget(struct ferry_sink_otadata *self, int entry)
 {
     uint32_t sector = ferry_sink_otadata_sector(self, entry);
     int status = FERRY_OK;
     if (blank(self, sector, FERRY_OTADATA_SECTOR_SIZE, &status) || status < 0)
         return status;
-    // Also where it does not count as it is: an erase that is cut short sets bits in any order, of a state that refused
-    // it, or of a crc that was struck out in part.
-    if (self->entries[entry].seq != FERRY_OTADATA_EMPTY_SEQ)
-        status = ferry_sink_otadata_strike(self, entry);
+    status = disarm(self, entry);
     while (status >= 0 &&
            (status = self->flash->erase(self->flash->ctx, sector, FERRY_OTADATA_SECTOR_SIZE)) == FERRY_FLASH_BUSY) {
     }
