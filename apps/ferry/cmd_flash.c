@@ -7,6 +7,7 @@
 
 #include "apps/ferry/boot.h"
 #include "apps/ferry/commands.h"
+#include "apps/ferry/link_send.h"
 #include "apps/ferry/session.h"
 #include "ferry/base/status.h"
 #include "ports/posix/number.h"
@@ -397,6 +398,21 @@ static int run(struct flash *f)
     return code;
 }
 
+// --route link and auto. -1: go on with the ROM loader; else the exit code.
+static int by_link(const struct cli_options *o)
+{
+    char path[1024];
+    bool only = o->route == CLI_ROUTE_LINK;
+    if (o->route == CLI_ROUTE_ROM || (!only && (o->before != FERRY_BEFORE_DEFAULT_RESET || o->erase_all)))
+        return -1;
+    if (o->arg_count == 1 && !o->erase_all && link_send_file(o->args[0], path, sizeof path))
+        return link_send(o, path, !only);
+    if (!only)
+        return -1;
+    return cli_usage_error("flash", "ferry flash --route link build/, or build/app.bin; the rest by --route rom",
+                           "the link route takes one app image, or an ESP-IDF build folder");
+}
+
 static int flash_or_verify(int argc, char **argv, bool verify)
 {
     struct flash *f = calloc(1, sizeof *f); // too large for a stack
@@ -404,6 +420,8 @@ static int flash_or_verify(int argc, char **argv, bool verify)
         return ferry_status_exit_code(FERRY_ERR_NO_MEMORY);
     f->verify = verify;
     int code = cli_parse(&f->options, argc, argv, verify ? &verify_help : &flash_help);
+    if (code < 0 && !verify)
+        code = by_link(&f->options);
     if (code < 0) {
         cli_session_init(&f->session, &f->options);
         code = find_cargo(f, argv[0]);

@@ -2,12 +2,18 @@
 #include <cJSON.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "apps/ferry/commands.h"
 #include "apps/ferry/link_cargo.h"
+#include "apps/ferry/link_send.h"
 #include "apps/ferry/link_session.h"
 #include "ferry/base/status.h"
+#include "ferry/chip/chip.h"
 #include "ports/posix/number.h"
+#include "updater/path.h"
+
+enum { PROBE_MS = 2500 }; // a receiver that is still at a higher rate comes back to its start rate by then
 
 static const struct cli_help help = {
     .usage = "FILE [--partition LABEL | --file NAME]   [OPTIONS]",
@@ -31,6 +37,7 @@ struct send {
     char slot[FERRY_MANIFEST_LABEL]; // where it goes, "" = not known
     uint32_t started_ms;
     bool there; // it runs already
+    bool begun; // the target has answered
 };
 
 static bool same_hash(const struct send *self)
@@ -45,7 +52,7 @@ static void result_json(struct send *self, bool ok)
     ferry_link_sender_ops.progress(&self->link.sender, &p);
     uint32_t now_ms = self->link.session.clock.now_ms(self->link.session.clock.ctx);
     cJSON_AddBoolToObject(object, "ok", ok);
-    cJSON_AddBoolToObject(object, "verified", ok);
+    cJSON_AddBoolToObject(object, "verified", ok && !self->link.session.options->dry_run);
     cJSON_AddBoolToObject(object, "confirmed",
                           ok && self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE &&
                               !self->link.session.options->no_reboot && !self->link.session.options->no_confirm);
@@ -93,6 +100,10 @@ static void tell_success(struct send *self)
     const struct cli_options *o = self->link.session.options;
     const struct ferry_manifest *m = &self->cargo.manifest;
     struct cli_display *display = &self->link.session.display;
+    if (o->dry_run) {
+        cli_display_good(display, "Dry run: the firmware is whole and fits. Nothing was sent.");
+        return;
+    }
     if (!self->there)
         tell_sent(self);
     if (m->kind != FERRY_MANIFEST_FIRMWARE)
@@ -157,33 +168,107 @@ static int transfer(struct send *self)
     return status;
 }
 
+static int check_target(struct send *self)
+{
+    const struct ferry_target_info *target = &self->link.sender.target;
+    const struct ferry_chip *wanted = ferry_chip_by_id(self->link.session.options->chip);
+    if (wanted && self->link.session.options->chip != FERRY_CHIP_ANY && target->chip != wanted->id)
+        return ferry_fault_set(&self->link.session.fault, FERRY_ERR_WRONG_CHIP, self->link.session.port_name,
+                               "the target is no %s", wanted->label);
+    return link_cargo_check(&self->cargo, target, &self->link.session.fault);
+}
+
 static int work(struct send *self)
 {
+    const struct cli_options *o = self->link.session.options;
     cli_display_status(&self->link.session.display, "Connecting to %s ...", self->link.session.port_name);
     int status = link_session_run(&self->link, &(struct ferry_link_job){.op = FERRY_LINK_SENDER_CONNECT}, 0, 0);
     if (status < 0)
         return status;
+    self->begun = true;
     link_session_show_target(&self->link);
     show_cargo(self);
     self->started_ms = self->link.session.clock.now_ms(self->link.session.clock.ctx);
-    if (self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE && same_hash(self) && !self->link.session.options->force)
+    if (self->cargo.manifest.kind == FERRY_MANIFEST_FIRMWARE && same_hash(self) && !o->force && !o->dry_run)
         return already_there(self);
-    status = link_cargo_check(&self->cargo, &self->link.sender.target, &self->link.session.fault);
-    return status < 0 ? status : transfer(self);
+    status = check_target(self);
+    if (status < 0 || self->link.session.options->dry_run)
+        return status;
+    return transfer(self);
 }
 
 static int fail(struct send *self)
 {
-    bool begun = self->started_ms != 0;
-    if (begun)
+    if (self->begun)
         result_json(self, false);
     return link_session_fail(&self->link);
+}
+
+// With probe: nobody is there, but the loader in the mask ROM can be reached by reset.
+static bool other_route(const struct send *self, int status)
+{
+    const struct cli_session *s = &self->link.session;
+    return !self->begun && ferry_status_class_of(status) == FERRY_CLASS_WIRE && s->port.has_lines &&
+           status != FERRY_ERR_CANCELLED;
+}
+
+static int finish(struct send *self, int status, bool probe)
+{
+    link_cargo_close(&self->cargo);
+    if (status < 0 && probe && other_route(self, status)) {
+        cli_display_line(&self->link.session.display, "No receiver answers; trying the serial loader.");
+        link_session_close(&self->link);
+        return -1;
+    }
+    if (status < 0)
+        return fail(self);
+    tell_success(self);
+    link_session_close(&self->link);
+    return 0;
+}
+
+int link_send(const struct cli_options *options, const char *path, bool probe)
+{
+    static struct send self; // too large for a stack
+    link_session_init(&self.link, options);
+    struct cli_session *s = &self.link.session;
+    int status = link_cargo_open(&self.cargo, path, options, &s->digest, &s->fault);
+    if (status < 0 && probe) {
+        link_cargo_close(&self.cargo);
+        link_session_close(&self.link);
+        return -1;
+    }
+    self.link.hello_ms = probe ? PROBE_MS : 0;
+    if (status == FERRY_OK)
+        status = link_session_open(&self.link);
+    if (status == FERRY_OK)
+        status = work(&self);
+    return finish(&self, status, probe);
+}
+
+bool link_send_file(const char *path, char *out, size_t cap)
+{
+    struct stat st;
+    char text[65536];
+    if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+        return (size_t)snprintf(out, cap, "%s", path) < cap;
+    if (!ferry_path_under(out, cap, path, "flasher_args.json"))
+        return false;
+    FILE *file = fopen(out, "rb");
+    size_t len = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[len] = 0;
+    cJSON *root = cJSON_Parse(text);
+    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "app"), "file");
+    bool found = cJSON_IsString(name) && ferry_path_join(out, cap, path, "", name->valuestring, 0) == FERRY_OK;
+    cJSON_Delete(root);
+    return found;
 }
 
 int cmd_send(int argc, char **argv)
 {
     static struct cli_options options;
-    static struct send self;
     int code = cli_parse(&options, argc, argv, &help);
     if (code >= 0)
         return code;
@@ -191,17 +276,5 @@ int cmd_send(int argc, char **argv)
         return cli_usage_error("send", "ferry send build/app.bin", "'send' wants one file");
     if (options.partition && options.file)
         return cli_usage_error("send", 0, "--partition and --file exclude each other");
-    link_session_init(&self.link, &options);
-    struct cli_session *s = &self.link.session;
-    int status = link_cargo_open(&self.cargo, options.args[0], &options, &s->digest, &s->fault);
-    if (status == FERRY_OK)
-        status = link_session_open(&self.link);
-    if (status == FERRY_OK)
-        status = work(&self);
-    link_cargo_close(&self.cargo);
-    if (status < 0)
-        return fail(&self);
-    tell_success(&self);
-    link_session_close(&self.link);
-    return 0;
+    return link_send(&options, options.args[0], false);
 }

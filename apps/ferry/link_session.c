@@ -44,7 +44,8 @@ static void sender_cfg(struct link_session *self, struct ferry_link_sender_cfg *
                                           .frame_size = sizeof self->frame,
                                           .updater = updater_id(),
                                           .seed = any_seed(),
-                                          .take_over = o->take_over};
+                                          .take_over = o->take_over,
+                                          .hello_ms = self->hello_ms};
     // A plain TCP bridge has no rate to change; asked for one all the same, it is said to follow the target.
     if (self->session.port.has_baud || o->baud)
         out->baud = o->baud ? o->baud : 921600;

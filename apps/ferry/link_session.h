@@ -14,7 +14,8 @@ struct link_session {
     struct ferry_pump pump;
     struct ferry_supply_basic basic;
     struct ferry_supply supply;
-    const char *name; // shown at the bar, NULL: none
+    uint32_t hello_ms; // how long to look for a receiver, 0 = the sender's own
+    const char *name;  // shown at the bar, NULL: none
     uint8_t frame[FERRY_LINK_WIRE_BUFFER(FERRY_LINK_CHUNK_MAX)];
 };
 

@@ -164,6 +164,17 @@ static const char *take_window(struct cli_options *o, const char *v)
     return 0;
 }
 
+static const char *take_route(struct cli_options *o, const char *v)
+{
+    static const char *const words[] = {"rom", "link", "auto"};
+    for (size_t i = 0; i < 3; i++)
+        if (word_is(v, words[i])) {
+            o->route = (enum cli_route)i;
+            return 0;
+        }
+    return "rom, link, auto";
+}
+
 #define FLAG(field)                                                                                                    \
     static const char *flag_##field(struct cli_options *o, const char *v)                                              \
     {                                                                                                                  \
@@ -246,6 +257,9 @@ static const struct option table[] = {
     {"erase-all", "-e", 0, CLI_OPT_WRITE, flag_erase_all, "erase the whole flash first"},
     {"window", "", "N", CLI_OPT_WRITE, take_window,
      "packets under way at once: 1 (default) or 2 (faster where it works)"},
+    {"route", "", "ROUTE", CLI_OPT_WRITE, take_route,
+     "rom (default): the serial loader; link: the receiver in the running firmware\n(as ferry send); auto: link, and "
+     "rom where none answers"},
     {"dry-run", "-n", 0, CLI_OPT_WRITE | CLI_OPT_ERASE, flag_dry_run, "connect and check everything, change nothing"},
     {"flash-mode", "-fm", "MODE", CLI_OPT_CARGO, take_mode, "bootloader header: keep (default), qio, qout, dio, dout"},
     {"flash-freq", "-ff", "FREQ", CLI_OPT_CARGO, take_freq,

@@ -12,7 +12,7 @@
 #define CLI_OPT_OUTPUT (1u << 0)  // --json --quiet --verbose
 #define CLI_OPT_PORT (1u << 1)    // --port --chip --before --after --baud --connect-attempts --trace
 #define CLI_OPT_FLASH (1u << 2)   // --spi-connection --flash-size
-#define CLI_OPT_WRITE (1u << 3)   // --no-compress --no-skip --erase-all --window --dry-run
+#define CLI_OPT_WRITE (1u << 3)   // --no-compress --no-skip --erase-all --window --route --dry-run
 #define CLI_OPT_CARGO (1u << 4)   // --flash-mode --flash-freq --force
 #define CLI_OPT_ERASE (1u << 5)   // --all --yes --dry-run
 #define CLI_OPT_JSON (1u << 6)    // --json alone
@@ -21,6 +21,8 @@
 #define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --flash --chip --rollback --once
 
 #define CLI_MAX_ARGS 128
+
+enum cli_route { CLI_ROUTE_ROM = 0, CLI_ROUTE_LINK, CLI_ROUTE_AUTO };
 
 struct cli_options {
     const char *port; // NULL: find it
@@ -34,6 +36,7 @@ struct cli_options {
     const char *flash_mode, *flash_freq, *flash_size; // NULL = keep
     uint32_t flash_size_bytes;                        // 0 = detect or keep
     uint8_t window;
+    enum cli_route route;
     bool no_compress, no_skip, erase_all, dry_run, force, all, yes;
     bool json, quiet, verbose;
     const char *partition, *file; // send, receive; NULL = not given

@@ -75,5 +75,25 @@ PID=''
 "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --once --rollback >"$WORK/out"
 check 'flash image: the boot model starts the new firmware' grep -qx 'boots: ota_1' "$WORK/out"
 
+# ferry flash --route: the receiver where there is one, the serial loader where there is none.
+"$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash"
+flash() { # flash ROUTE FOLDER: to the chip that is served
+    timeout 60 "$FERRY" flash "$WORK/$2" --route "$1" -p "$(sed -n 's/^vchip:.* on //p' "$WORK/log")" \
+        >"$WORK/out" 2>&1 </dev/null
+}
+serve boots: vchip --chip esp32c3 --flash "$WORK/flash" --listen 127.0.0.1:0 --rfc2217 --app receiver --rollback
+check 'route link: flash' flash link new
+check 'route link: went by the link' grep -q 'conformance 1.1 runs from ota_1, confirmed' "$WORK/out"
+check 'route auto: flash' flash auto old
+check 'route auto: went by the link' grep -q 'conformance 1.0 runs from ota_0, confirmed' "$WORK/out"
+stop
+serve boots: vchip --chip esp32c3 --flash "$WORK/flash" --listen 127.0.0.1:0 --rfc2217
+check 'route auto without a receiver: flash' flash auto new
+check 'route auto without a receiver: the loader' grep -q "the target's own MD5 of 3 regions matches" "$WORK/out"
+flash link old
+check 'route link without a receiver: exit code' test $? -eq 3
+check 'route link without a receiver: why' grep -q 'nothing was received at all' "$WORK/out"
+stop
+
 echo "link_lines: $PASSED passed, $FAILED failed"
 [ $FAILED -eq 0 ]
