@@ -63,7 +63,7 @@ static size_t pass(struct editor *self, unsigned to, uint8_t byte, uint8_t *out)
             made = e->count;
         }
         if (e->kind == FLIP)
-            byte ^= e->bytes[self->at[to] - e->at];
+            byte ^= e->bytes[(self->at[to] - e->at) % e->count];
         if (e->kind == DOUBLE)
             out[made++] = byte;
         lost = e->kind == DROP;

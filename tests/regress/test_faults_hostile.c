@@ -131,6 +131,37 @@ static void answers_that_come_three_seconds_late(void **state)
     }
 }
 
+static int (*drive)(void *, bool, bool);
+
+static int without_boot(void *ctx, bool reset_asserted, bool boot_asserted)
+{
+    (void)boot_asserted; // the wire to the boot pin is off
+    return drive(ctx, reset_asserted, false);
+}
+
+// An ESP8266's ROM takes its crystal for 40 MHz; with the usual 26 its boot log comes at 74880 baud.
+static void a_boot_log_at_another_rate_is_garbage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *chip;
+        uint8_t xtal_mhz;
+        int status;
+    } rows[] = {{"esp8266", 26, FERRY_ERR_GARBAGE}, {"esp32", 40, FERRY_ERR_BOOT_MODE}};
+    for (size_t i = 0; i < 2; i++) {
+        struct world *w = world_new(&(struct world_cfg){.chip = rows[i].chip, .sim = {.xtal_mhz = rows[i].xtal_mhz}});
+        struct ferry_lines lines = *world_pump(w)->lines;
+        drive = lines.set;
+        lines.set = without_boot;
+        world_pump(w)->lines = &lines;
+        struct world_result r = world_connect(w);
+        print_message("%s at %u MHz starts its program: %s (%s)\n", rows[i].chip, rows[i].xtal_mhz,
+                      ferry_status_name(r.status), r.error.detail);
+        assert_int_equal(r.status, rows[i].status);
+        world_free(w);
+    }
+}
+
 static void an_honest_chip_passes(void **state)
 {
     (void)state;
@@ -152,6 +183,7 @@ int main(void)
         cmocka_unit_test(an_honest_chip_passes),
         cmocka_unit_test(each_ends_in_a_named_error),
         cmocka_unit_test(an_echo_is_told_from_garbage),
+        cmocka_unit_test(a_boot_log_at_another_rate_is_garbage),
         cmocka_unit_test(answers_that_come_three_seconds_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
