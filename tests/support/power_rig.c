@@ -179,7 +179,7 @@ static uint64_t digest_of(const uint8_t *bytes, size_t len)
     return h ^ h >> 29;
 }
 
-static void set_cut(struct power_rig *self, uint64_t op, unsigned kind)
+void power_rig_set_cut(struct power_rig *self, uint64_t op, unsigned kind)
 {
     static const unsigned permille[POWER_KINDS] = {0, 0, 250, 500, 999, 0};
     enum sim_flash_cut what = kind == 0 ? SIM_FLASH_CUT_BEFORE : kind == 5 ? SIM_FLASH_CUT_AFTER : SIM_FLASH_CUT_TORN;
@@ -195,7 +195,7 @@ static void power_on(struct power_rig *self)
     self->was_cut = self->power_on = true;
     sim_flash_power_on(self->flash);
     if (self->cut.op2 != UINT64_MAX && !self->second_set) {
-        set_cut(self, self->cut.op2, self->cut.kind2);
+        power_rig_set_cut(self, self->cut.op2, self->cut.kind2);
         self->second_set = true;
     }
     if (self->cut.actor == POWER_BOTH) // somebody else comes, with something else
@@ -435,7 +435,7 @@ bool power_rig_run(struct power_rig *self, const struct power_cut *cut)
     unsigned stable = 0;
     power_rig_fresh(self, (uint32_t)cut->op * 31 + cut->kind + 1);
     self->cut = *cut;
-    set_cut(self, cut->actor == POWER_UPDATER ? UINT64_MAX : cut->op, cut->kind);
+    power_rig_set_cut(self, cut->actor == POWER_UPDATER ? UINT64_MAX : cut->op, cut->kind);
     while (turn(self, &confirmed, &stable))
         if (++self->boots > MAX_BOOTS) {
             wrong(self, "no end", (long)self->boots);

@@ -80,6 +80,8 @@ bool power_rig_run(struct power_rig *self, const struct power_cut *cut);
 void power_rig_fresh(struct power_rig *self, uint32_t seed);
 // The bootloader, and the sink made anew (not its boot()): the image that runs, -1: power was cut, -2: why says it.
 int power_rig_boot(struct power_rig *self);
+// Operation `op` from now on is cut in that way.
+void power_rig_set_cut(struct power_rig *self, uint64_t op, unsigned kind);
 // Sends image `wanted` to the sink: its status.
 int power_rig_update(struct power_rig *self);
 void power_rig_manifest(struct power_rig *self);                      // makes self->manifest, of `wanted`
