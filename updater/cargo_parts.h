@@ -52,9 +52,9 @@ bool ferry_cargo_parts_is_web(const cJSON *json);
 
 // An address in a file name: 0x10000_app.bin, 0x10000.bin, app@0x10000.bin, bootloader_0x1000.bin, app-0x10000.bin.
 bool ferry_cargo_name_address(const char *name, uint32_t *address);
-// The file beside an app that holds a part of the same build ("bootloader", "partitions", ...): x.ino.bootloader.bin for
-// x.ino.bin (Arduino), bootloader.bin for any other (PlatformIO's firmware.bin; files copied by hand). False when the
-// path gets too long.
+// The file beside an app that holds a part of the same build ("bootloader", "partitions", ...): x.ino.bootloader.bin
+// for x.ino.bin (Arduino), bootloader.bin for any other (PlatformIO's firmware.bin; files copied by hand). False when
+// the path gets too long.
 bool ferry_cargo_sibling(char *out, size_t cap, const char *app, const char *part);
 
 #endif

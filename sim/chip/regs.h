@@ -33,6 +33,9 @@ bool sim_regs_faults(const struct sim_regs *self, uint32_t address);
 void sim_regs_set_uart_divider(struct sim_regs *self, uint32_t sixteenths);
 // Time that flash commands through SPI1 took since the last call, us.
 uint64_t sim_regs_spi_time(struct sim_regs *self);
+// SPI1 gets its pins: before that (after each reset) the flash commands of the registers reach no flash and read 0,
+// except on the recorded chip.
+void sim_regs_attach_flash(struct sim_regs *self);
 // Block protection in the flash's status register: while it is set, programs and erases do nothing.
 bool sim_regs_flash_locked(const struct sim_regs *self);
 void sim_regs_lock_flash(struct sim_regs *self, bool lock);

@@ -292,6 +292,7 @@ static bool execute(struct sim_rom *self, uint8_t op, unsigned *body)
     case SPI_SET_PARAMS:
         return set_params(self);
     case SPI_ATTACH:
+        sim_regs_attach_flash(self->regs);
         self->error = 0;
         return true;
     case READ_FLASH_SLOW:

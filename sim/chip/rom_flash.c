@@ -194,6 +194,7 @@ bool sim_rom_flash_begin(struct sim_rom *self)
     if (encrypted && self->no_manual_encrypt) {
         return refuse(self, NOT_ENCRYPTABLE);
     }
+    sim_regs_attach_flash(self->regs); // the ESP8266's loader has no SPI_ATTACH and does it here
     set_session(self, &self->session);
     self->session.encrypted = encrypted;
     return erase_session(self, &self->session);
