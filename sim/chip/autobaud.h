@@ -1,5 +1,6 @@
 // Rate detection of the loader: the UART counts edges and keeps the shortest low and high pulse; with more than 127
-// edges seen the rate is taken from the two (ROM, uart_baudrate_detect). Works on bytes with the rate they were sent at.
+// edges seen the rate is taken from the two (ROM, uart_baudrate_detect). Works on bytes with the rate they were sent
+// at.
 #ifndef SIM_CHIP_AUTOBAUD_H
 #define SIM_CHIP_AUTOBAUD_H
 
