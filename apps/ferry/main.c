@@ -78,6 +78,7 @@ int main(int argc, char **argv)
     bool help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
     if (help)
         return cmd_help(1, argv);
+    cli_usage_json(argc, argv);
     if (cli_command_first(argc, argv) == 0)
         return cli_usage_error("", 0, "no command is named, only options");
     const struct cli_command *command = cli_find_command(argv[1]);

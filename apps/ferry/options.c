@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/ferry/display.h"
 #include "apps/ferry/suggest.h"
+#include "ferry/base/status.h"
 #include "ports/posix/number.h"
 
 struct option {
@@ -400,8 +402,9 @@ static int from_environment(struct cli_options *out, unsigned groups)
         set |= 1u << (i / 2);
         const char *accepted = find(pairs[i][1], &value)->take(out, text);
         if (accepted) {
-            fprintf(stderr, "error: the environment's %s is '%s'\n  try: one of %s\n", pairs[i][0], text, accepted);
-            return 2;
+            char hint[320];
+            snprintf(hint, sizeof hint, "one of %s", accepted);
+            return cli_usage_error("", hint, "the environment's %s is '%s'", pairs[i][0], text);
         }
     }
     return -1;
@@ -467,17 +470,25 @@ void cli_print_help(const char *command, const struct cli_help *help)
     printf("\nSizes and addresses: 0x10000, 65536, 64k, 4MB. All commands: ferry help. Exit codes: ferry help exit\n");
 }
 
+static bool usage_json;
+
+void cli_usage_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        usage_json = usage_json || strcmp(argv[i], "--json") == 0;
+}
+
 int cli_usage_error(const char *command, const char *hint, const char *format, ...)
 {
+    char what[240], try[320];
     va_list args;
     va_start(args, format);
-    fputs("error: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    if (hint && *hint)
-        fprintf(stderr, "  try: %s\n", hint);
-    else
-        fprintf(stderr, "  try: ferry%s%s --help\n", *command ? " " : "", command);
+    snprintf(try, sizeof try, "ferry%s%s --help", *command ? " " : "", command);
+    struct ferry_fault fault;
+    ferry_fault_set(&fault, FERRY_ERR_ARG, "", "%s", what);
+    ferry_fault_hint(&fault, "%s", hint && *hint ? hint : try);
+    cli_display_fault(&(struct cli_display){.json = usage_json, .quiet = true}, &fault);
     return 2;
 }

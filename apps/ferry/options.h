@@ -62,7 +62,9 @@ void cli_print_help(const char *command, const struct cli_help *help);
 // Moves options that stand before the command behind it (argv[0] is the program): `ferry --port X detect`. Returns the
 // index of the command in argv afterwards, 0 = there is none.
 int cli_command_first(int argc, char **argv);
-// Reports wrong usage of a command (or of ferry itself: "") on stderr and returns 2.
+// Looks for --json among the arguments, so that wrong usage is reported as the rest of the output is.
+void cli_usage_json(int argc, char **argv);
+// Reports wrong usage of a command (or of ferry itself: "") on stderr, with --json on stdout, and returns 2.
 int cli_usage_error(const char *command, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
