@@ -81,6 +81,7 @@ static int make_receiver(struct receive *self, uint32_t now_ms)
                                           .frame = self->frame,
                                           .frame_size = sizeof self->frame,
                                           .wire_buffer = 4096};
+    cfg.mtu = (uint16_t)self->port.datagram.mtu;
     if (self->port.has_baud) {
         cfg.start_baud = 115200;
         cfg.max_baud = self->session.options->baud ? self->session.options->baud : 3000000;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ferry/base/status.h"
@@ -47,10 +48,40 @@ static int open_served(struct link_port *self)
     return -1;
 }
 
+// The address as it was given, with the port that was found and the size of the packets.
+static void name_udp(struct link_port *self, const char *given)
+{
+    size_t len = strcspn(given, "?");
+    while (len > 0 && given[len - 1] != ':')
+        len--;
+    snprintf(self->udp_name, sizeof self->udp_name, "%.*s%u?mtu=%u", len > 80 ? 80 : (int)len, given,
+             ferry_posix_udp_port(&self->udp), (unsigned)self->datagram.mtu);
+}
+
+static int open_udp(struct link_port *self)
+{
+    struct cli_session *s = self->session;
+    struct ferry_posix_error error;
+    int status = ferry_posix_udp_open(&self->udp, s->options->listen, true, &self->datagram, &error);
+    if (status < 0) {
+        ferry_fault_set(&s->fault, status, error.where, "%s", error.what);
+        ferry_fault_hint(&s->fault, "%s", error.hint);
+        return cli_session_fail(s);
+    }
+    name_udp(self, s->options->listen);
+    self->packet.datagram = &self->datagram;
+    self->stream = ferry_wire_packet_stream(&self->packet);
+    ferry_posix_clock_add(&s->posix_clock, self->udp.fd);
+    return -1;
+}
+
 int link_port_open(struct link_port *self, struct cli_session *session)
 {
     memset(self, 0, sizeof *self);
     self->session = session;
+    self->udp.fd = -1;
+    if (session->options->listen && ferry_posix_udp_is(session->options->listen))
+        return open_udp(self);
     if (session->options->listen || session->options->pty)
         return open_served(self);
     if (cli_session_open(session) < 0)
@@ -64,6 +95,7 @@ void link_port_close(struct link_port *self)
 {
     if (self->served)
         vchip_port_close(&self->port);
+    ferry_posix_udp_close(&self->udp);
     cli_session_close(self->session);
 }
 
@@ -100,5 +132,7 @@ void link_port_wait(struct link_port *self, uint32_t ms)
 
 const char *link_port_name(const struct link_port *self)
 {
+    if (self->datagram.mtu)
+        return self->udp_name;
     return self->served ? self->port.name : self->session->port_name;
 }

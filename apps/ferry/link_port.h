@@ -1,15 +1,21 @@
-// Where `ferry receive` waits for updaters, as one stream: a TCP socket or a pty (one updater after the other), or a
-// port that --port names.
+// Where `ferry receive` waits for updaters, as one stream: a TCP socket or a pty (one updater after the other), UDP,
+// or a port that --port names.
 #ifndef FERRY_APP_LINK_PORT_H
 #define FERRY_APP_LINK_PORT_H
 
 #include "apps/ferry/cmd_vchip.h"
 #include "apps/ferry/session.h"
+#include "ferry/wire/packet.h"
+#include "ports/posix/udp.h"
 
 struct link_port {
     struct cli_session *session; // holds the port of --port, and the display
     bool served;                 // --listen or --pty
     struct vchip_port port;
+    struct ferry_posix_udp udp;
+    struct ferry_datagram datagram; // mtu 0 = not UDP
+    struct ferry_wire_packet packet;
+    char udp_name[120];
     struct ferry_stream stream;
     bool has_baud;    // the wire has a rate
     unsigned clients; // that have come

@@ -16,6 +16,7 @@ void link_session_init(struct link_session *self, const struct cli_options *opti
 {
     memset(self, 0, sizeof *self);
     cli_session_init(&self->session, options);
+    self->udp.fd = -1;
 }
 
 // The same for every run of this user on this computer, so that the target takes a second run for the same updater.
@@ -46,22 +47,56 @@ static void sender_cfg(struct link_session *self, struct ferry_link_sender_cfg *
                                           .seed = any_seed(),
                                           .take_over = o->take_over,
                                           .hello_ms = self->hello_ms};
+    if (self->packets) {
+        out->mtu = (uint16_t)self->datagram.mtu;
+        out->reorders = true;
+        return;
+    }
     // A plain TCP bridge has no rate to change; asked for one all the same, it is said to follow the target.
     if (self->session.port.has_baud || o->baud)
         out->baud = o->baud ? o->baud : 921600;
 }
 
+static int open_udp(struct link_session *self)
+{
+    struct cli_session *s = &self->session;
+    struct ferry_posix_error error;
+    int status = cli_trace_open(&s->trace, s->options->trace, &s->fault);
+    if (status < 0)
+        return status;
+    snprintf(s->port_name, sizeof s->port_name, "%s", s->options->port);
+    status = ferry_posix_udp_open(&self->udp, s->options->port, false, &self->datagram, &error);
+    if (status < 0) {
+        ferry_fault_set(&s->fault, status, error.where, "%s", error.what);
+        ferry_fault_hint(&s->fault, "%s", error.hint);
+        return status;
+    }
+    ferry_posix_clock_add(&s->posix_clock, self->udp.fd);
+    self->packets = true;
+    self->packet.datagram = &self->datagram;
+    self->stream = ferry_wire_packet_stream(&self->packet);
+    return FERRY_OK;
+}
+
+static int open_stream(struct link_session *self)
+{
+    if (self->session.options->port && ferry_posix_udp_is(self->session.options->port))
+        return open_udp(self);
+    int status = cli_session_open(&self->session);
+    self->stream = link_wire_stream(&self->wire, &self->session);
+    return status;
+}
+
 int link_session_open(struct link_session *self)
 {
     struct ferry_link_sender_cfg cfg;
-    int status = cli_session_open(&self->session);
+    int status = open_stream(self);
     if (status < 0)
         return status;
     sender_cfg(self, &cfg);
     status = ferry_link_sender_init(&self->sender, &cfg);
     if (status < 0)
         return ferry_fault_set(&self->session.fault, status, 0, "%s", ferry_status_text(status));
-    self->stream = link_wire_stream(&self->wire, &self->session);
     self->supply = ferry_supply_from(&self->basic);
     self->pump = (struct ferry_pump){.engine = &self->sender,
                                      .ops = &ferry_link_sender_ops,
@@ -238,6 +273,7 @@ void link_session_show_target(struct link_session *self)
 void link_session_close(struct link_session *self)
 {
     cli_session_close(&self->session);
+    ferry_posix_udp_close(&self->udp);
 }
 
 int link_session_fail(struct link_session *self)

@@ -5,10 +5,16 @@
 
 #include "apps/ferry/link_wire.h"
 #include "ferry/engine/link_sender.h"
+#include "ferry/wire/packet.h"
+#include "ports/posix/udp.h"
 
 struct link_session {
     struct cli_session session; // port, clock, digest, display, fault
     struct link_wire wire;
+    struct ferry_posix_udp udp; // udp:// instead of the port
+    struct ferry_datagram datagram;
+    struct ferry_wire_packet packet;
+    bool packets; // it is used
     struct ferry_stream stream;
     struct ferry_link_sender sender;
     struct ferry_pump pump;

@@ -119,6 +119,11 @@ int ferry_posix_url_parse(const char *text, struct ferry_posix_url *out, struct 
         out->kind = FERRY_POSIX_URL_RFC2217;
         return parse_network(text, text + 10, out, error);
     }
+    if (strncasecmp(text, "udp://", 6) == 0) {
+        ferry_posix_error_set(error, FERRY_ERR_ARG, text, "UDP carries packets: only the link route can use it");
+        ferry_posix_error_hint(error, "ferry send, ferry link-test: for targets that run a receiver");
+        return FERRY_ERR_ARG;
+    }
     if (strstr(text, "://"))
         return bad(text, error, "unknown kind of address");
     out->kind = FERRY_POSIX_URL_SERIAL;

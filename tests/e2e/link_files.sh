@@ -1,13 +1,13 @@
 #!/bin/bash
-# Files over the link route: `ferry send` to `ferry receive` over TCP and a pty; either side killed in the middle; what
+# Files over the link route: `ferry send` to `ferry receive` over TCP, a pty and UDP; either side killed in the middle; what
 # is refused. The anchor is the file itself: cmp, and the bytes that went over the wire.
 set -u
 : "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
 PYTHON=${PYTHON:-python3}
 WORK=$(mktemp -d)
-PID='' SENDER='' PASSED=0 FAILED=0
+PID='' SENDER='' RELAY='' PASSED=0 FAILED=0
 unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
-trap 'kill $PID $SENDER 2>/dev/null; rm -rf "$WORK"' EXIT
+trap 'kill $PID $SENDER $RELAY 2>/dev/null; rm -rf "$WORK"' EXIT
 trap 'exit 1' INT TERM
 
 check() { # check NAME COMMAND...: the command must succeed
@@ -123,6 +123,26 @@ check 'pty: the same bytes' cmp "$WORK/some.bin" "$WORK/inbox/some.bin"
 wait $PID
 check '--once: it has ended well' test $? -eq 0
 PID=''
+
+# UDP: packets of the size of Ethernet, ESP-NOW and Bluetooth LE; lost, doubled and overtaken on the way.
+for mtu in 1400 250 20; do
+    rm -r "$WORK/inbox" && mkdir "$WORK/inbox"
+    head -c $((mtu * 150)) "$WORK/some.bin" >"$WORK/part.bin"
+    receive --listen "udp://127.0.0.1:0?mtu=$mtu"
+    port=${URL##*:}
+    "$PYTHON" "$ROOT/tests/e2e/udp_relay.py" "${port%%\?*}" $mtu 0.05 0.03 0.05 >"$WORK/relay" &
+    RELAY=$!
+    for _ in $(seq 100); do [ -s "$WORK/relay" ] && break || sleep 0.05; done
+    URL="udp://127.0.0.1:$(head -1 "$WORK/relay")?mtu=$mtu"
+    check "UDP, $mtu bytes: send" send "$WORK/part.bin" --file part.bin
+    check "UDP, $mtu bytes: the same bytes" cmp "$WORK/part.bin" "$WORK/inbox/part.bin"
+    { kill $RELAY && wait $RELAY; } 2>/dev/null
+    RELAY=''
+    check "UDP, $mtu bytes: the wire was bad" grep -q "'lost': [1-9].*'doubled': [1-9].*'swapped': [1-9]" "$WORK/relay"
+    stop TERM
+done
+refused 2 'not an address of UDP' "$WORK/some.bin" --file x -p 'udp://127.0.0.1:1?mtu=19'
+refused 3 'nothing was received at all' "$WORK/some.bin" --file x -p udp://127.0.0.1:1
 
 echo "link_files: $PASSED passed, $FAILED failed"
 [ $FAILED -eq 0 ]
