@@ -27,6 +27,11 @@ size_t ferry_rom_words(uint8_t *out, const uint32_t *words, size_t count)
     return 4 * count;
 }
 
+uint32_t ferry_rom_word(const uint8_t *bytes)
+{
+    return ferry_load32le(bytes);
+}
+
 size_t ferry_rom_sync(uint8_t *out)
 {
     static const uint8_t start[4] = {0x07, 0x07, 0x12, 0x20};
@@ -45,7 +50,7 @@ bool ferry_rom_parse(const uint8_t *frame, size_t len, struct ferry_rom_answer *
     size_t status_len = data_len < 4 ? 2 : 4;
     const uint8_t *status = frame + len - status_len;
     out->op = frame[1];
-    out->value = ferry_load32le(frame + 4);
+    out->value = ferry_rom_word(frame + 4);
     out->good = status[0] == 0;
     out->error = status[1];
     out->body = frame + FERRY_ROM_HEADER_SIZE;
@@ -53,7 +58,7 @@ bool ferry_rom_parse(const uint8_t *frame, size_t len, struct ferry_rom_answer *
     return true;
 }
 
-static int nibble(uint8_t c)
+int ferry_rom_hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -67,7 +72,7 @@ bool ferry_rom_md5(const struct ferry_rom_answer *answer, uint8_t *md5)
     if (answer->body_len != 32)
         return false;
     for (size_t i = 0; i < 16; i++) {
-        int high = nibble(answer->body[2 * i]), low = nibble(answer->body[2 * i + 1]);
+        int high = ferry_rom_hex_digit(answer->body[2 * i]), low = ferry_rom_hex_digit(answer->body[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         md5[i] = (uint8_t)(high << 4 | low);

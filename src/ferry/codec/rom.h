@@ -63,6 +63,10 @@ void ferry_rom_header(uint8_t *out, uint8_t op, uint16_t len, uint32_t checksum)
 uint32_t ferry_rom_checksum(const uint8_t *bytes, size_t len);
 // Little-endian words; returns the bytes written (4 * count).
 size_t ferry_rom_words(uint8_t *out, const uint32_t *words, size_t count);
+// A little-endian word.
+uint32_t ferry_rom_word(const uint8_t *bytes);
+// Value of a hexadecimal digit (lower case), -1 = none.
+int ferry_rom_hex_digit(uint8_t c);
 // SYNC data; out holds 36 bytes.
 size_t ferry_rom_sync(uint8_t *out);
 // Parses a decoded frame. False: not an answer (length field and length differ, wrong direction, no room for status).

@@ -1,6 +1,7 @@
 #include "ferry/codec/rom_log.h"
 
 #include "ferry/base/status.h"
+#include "ferry/codec/rom.h"
 
 void ferry_rom_log_init(struct ferry_rom_log *self)
 {
@@ -21,22 +22,13 @@ static bool match(const char *word, uint8_t *at, uint8_t byte)
     return true;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 static void feed_one(struct ferry_rom_log *self, uint8_t byte)
 {
     self->bytes++;
     if ((byte >= 0x20 && byte < 0x7f) || byte == '\r' || byte == '\n' || byte == '\t')
         self->printable++;
     if (self->number >= 0) {
-        int digit = hex_digit(byte);
+        int digit = ferry_rom_hex_digit(byte);
         self->number = digit < 0 || self->number > 0xfff ? -1 : self->number << 4 | digit;
         if (self->number >= 0)
             self->boot_mode = self->number;

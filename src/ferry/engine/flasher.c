@@ -26,16 +26,11 @@ static const struct ferry_flasher_handlers *handlers(const struct ferry_flasher 
 
 // --- moving on -------------------------------------------------------------------------------------------------------
 
-static void forget_wishes(struct ferry_flasher *self)
-{
-    self->waiting = self->draining = self->lines_wanted = self->data_wanted = false;
-}
-
 void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
     if (self->error.status != 0) // it has just failed: there is nowhere to go
         return;
-    forget_wishes(self);
+    self->wishes = 0;
     self->state = state;
     const char *step = handlers(self)->step;
     if (step != NULL && step != self->error.step) {
@@ -48,7 +43,7 @@ void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state
 
 void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state state)
 {
-    forget_wishes(self);
+    self->wishes = 0;
     self->state = state;
     handlers(self)->done(self, NULL);
 }
@@ -56,13 +51,17 @@ void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state s
 void ferry_flasher_finish(struct ferry_flasher *self)
 {
     ferry_rom_client_abandon(&self->rom);
-    forget_wishes(self);
+    self->wishes = 0;
     self->state = FERRY_FL_IDLE;
     self->busy = false;
-    self->output_ready = false;
 }
 
-void ferry_flasher_fail(struct ferry_flasher *self, int status, const char *detail, uint32_t address)
+void ferry_flasher_fail(struct ferry_flasher *self, int status, const char *detail)
+{
+    ferry_flasher_fail_at(self, status, detail, FERRY_FL_NO_ADDRESS);
+}
+
+void ferry_flasher_fail_at(struct ferry_flasher *self, int status, const char *detail, uint32_t address)
 {
     if (self->error.status == 0) {
         self->error.status = status;
@@ -92,14 +91,25 @@ uint32_t ferry_flasher_wire_ms(const struct ferry_flasher *self, uint32_t bytes)
     return bytes * 10u / (rate / 1030u + 1u) + 10u;
 }
 
+void ferry_flasher_send(struct ferry_flasher *self, uint8_t op, const uint8_t *head, size_t head_len,
+                        const uint8_t *body, size_t body_len, uint32_t timeout_ms)
+{
+    int status = ferry_rom_client_send(&self->rom, op, head, head_len, body, body_len, timeout_ms);
+    if (status < 0)
+        ferry_flasher_fail(self, status, "two commands at once");
+}
+
 void ferry_flasher_command(struct ferry_flasher *self, uint8_t op, const uint32_t *words, size_t count,
                            uint32_t timeout_ms)
 {
     uint8_t head[24];
     size_t len = ferry_rom_words(head, words, count);
-    int status = ferry_rom_client_send(&self->rom, op, head, len, NULL, 0, timeout_ms + 10);
-    if (status < 0)
-        ferry_flasher_fail(self, status, "two commands at once", FERRY_FL_NO_ADDRESS);
+    ferry_flasher_send(self, op, head, len, NULL, 0, timeout_ms + 10);
+}
+
+void ferry_flasher_begin(struct ferry_flasher *self, uint8_t op, const uint32_t *words, uint32_t timeout_ms)
+{
+    ferry_flasher_command(self, op, words, ferry_flasher_can(self, FERRY_CAP_BEGIN20) ? 5 : 4, timeout_ms);
 }
 
 void ferry_flasher_read_register(struct ferry_flasher *self, uint32_t address)
@@ -115,46 +125,65 @@ void ferry_flasher_write_register(struct ferry_flasher *self, uint32_t address, 
 
 void ferry_flasher_wait(struct ferry_flasher *self, uint32_t ms)
 {
-    self->waiting = true;
+    self->wishes |= FERRY_WANT_WAIT;
     self->wait_until_ms = self->now_ms + ms;
 }
 
 void ferry_flasher_drain(struct ferry_flasher *self)
 {
     ferry_flasher_wait(self, QUIET_MS);
-    self->draining = true;
+    self->wishes |= FERRY_FL_DRAINING;
     self->drain_until_ms = self->now_ms + QUIET_LIMIT_MS;
 }
 
-void ferry_flasher_lines(struct ferry_flasher *self, const struct ferry_line_request *request)
+void ferry_flasher_lines(struct ferry_flasher *self, unsigned what, uint32_t baud, uint32_t hold_ms)
 {
-    self->line_request = *request;
-    self->lines_wanted = true;
-    if (request->baud != 0)
-        self->rate = request->baud;
+    self->line_request = (struct ferry_line_request){
+        .set_lines = (what & FERRY_FL_SET) != 0,
+        .reset_asserted = (what & FERRY_FL_RESET) != 0,
+        .boot_asserted = (what & FERRY_FL_BOOT) != 0,
+        .flush = (what & FERRY_FL_FLUSH) != 0,
+        .baud = baud,
+        .hold_ms = hold_ms,
+    };
+    self->wishes |= FERRY_WANT_LINES;
+    if (baud != 0)
+        self->rate = baud;
 }
 
-void ferry_flasher_ask(struct ferry_flasher *self, const struct ferry_request *request)
+void ferry_flasher_ask(struct ferry_flasher *self, enum ferry_request_kind kind, uint32_t offset, uint32_t len,
+                       uint32_t segment, uint32_t segment_len)
 {
-    self->request = *request;
-    self->data_wanted = true;
+    self->request = (struct ferry_request){
+        .kind = kind,
+        .region = (uint8_t)self->region,
+        .offset = offset,
+        .len = len,
+        .segment_offset = segment,
+        .segment_len = segment_len,
+        .bytes = self->compare_bytes,
+    };
+    self->wishes |= FERRY_WANT_DATA;
     self->data_at = 0;
+}
+
+static void remove_event(struct ferry_flasher *self, unsigned i)
+{
+    self->event_count--;
+    memmove(&self->events[i], &self->events[i + 1], (self->event_count - i) * sizeof self->events[0]);
 }
 
 // Nobody takes events: the oldest that says only what goes on goes first, else the oldest.
 static void make_room(struct ferry_flasher *self)
 {
-    unsigned victim = 0;
-    for (unsigned i = FERRY_FLASHER_EVENTS; i-- > 0;) {
-        enum ferry_event_kind kind = self->events[(self->event_at + i) % FERRY_FLASHER_EVENTS].kind;
-        if (kind == FERRY_EVENT_STEP || kind == FERRY_EVENT_NOTE)
-            victim = i;
+    for (unsigned i = 0; i < FERRY_FLASHER_EVENTS; i++) {
+        enum ferry_event_kind kind = self->events[i].kind;
+        if (kind == FERRY_EVENT_STEP || kind == FERRY_EVENT_NOTE) {
+            remove_event(self, i);
+            return;
+        }
     }
-    for (unsigned i = victim; i > 0; i--)
-        self->events[(self->event_at + i) % FERRY_FLASHER_EVENTS] =
-            self->events[(self->event_at + i - 1) % FERRY_FLASHER_EVENTS];
-    self->event_at = (uint8_t)((self->event_at + 1u) % FERRY_FLASHER_EVENTS);
-    self->event_count--;
+    remove_event(self, 0);
 }
 
 void ferry_flasher_event(struct ferry_flasher *self, enum ferry_event_kind kind, const char *text, uint32_t a0,
@@ -162,18 +191,22 @@ void ferry_flasher_event(struct ferry_flasher *self, enum ferry_event_kind kind,
 {
     if (self->event_count == FERRY_FLASHER_EVENTS)
         make_room(self);
-    struct ferry_event *event = &self->events[(self->event_at + self->event_count++) % FERRY_FLASHER_EVENTS];
-    *event = (struct ferry_event){.kind = kind, .text = text, .a = {a0, a1, a2}};
+    self->events[self->event_count++] = (struct ferry_event){.kind = kind, .text = text, .a = {a0, a1, a2}};
 }
 
-bool ferry_flasher_confirm(struct ferry_flasher *self, const uint32_t *values, size_t count)
+void ferry_flasher_warn(struct ferry_flasher *self, const char *text)
 {
-    bool same = self->seen_count == count && memcmp(self->seen, values, count * sizeof *values) == 0;
-    memcpy(self->seen, values, count * sizeof *values);
-    self->seen_count = same ? 0 : (uint8_t)count;
+    ferry_flasher_event(self, FERRY_EVENT_WARNING, text, 0, 0, 0);
+}
+
+bool ferry_flasher_confirm(struct ferry_flasher *self, const void *bytes, size_t len)
+{
+    bool same = self->seen_len == len && memcmp(self->seen, bytes, len) == 0;
+    memcpy(self->seen, bytes, len);
+    self->seen_len = same ? 0 : (uint8_t)len;
     self->unlike = same ? 0 : (uint8_t)(self->unlike + 1);
     if (self->unlike > UNLIKE_LIMIT)
-        ferry_flasher_fail(self, FERRY_ERR_NOISE, "two answers to the same question never agree", FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, FERRY_ERR_NOISE, "two answers to the same question never agree");
     return same;
 }
 
@@ -186,27 +219,19 @@ static uint32_t wants(const void *ctx)
         return FERRY_WANT_FAILED;
     if (!self->busy)
         return FERRY_WANT_DONE;
-    uint32_t bits = FERRY_WANT_RX | FERRY_WANT_WAIT;
+    uint32_t bits = FERRY_WANT_RX | FERRY_WANT_WAIT | (self->wishes & ~FERRY_FL_DRAINING);
     if (ferry_rom_client_tx_busy(&self->rom))
         bits |= FERRY_WANT_TX;
-    if (self->data_wanted)
-        bits |= FERRY_WANT_DATA;
-    if (self->lines_wanted)
-        bits |= FERRY_WANT_LINES;
-    if (self->output_ready)
-        bits |= FERRY_WANT_OUTPUT;
     return bits;
 }
 
 static void take_answer(struct ferry_flasher *self)
 {
     const struct ferry_rom_answer *answer = &self->rom.answer;
-    if (self->state == FERRY_FL_STREAM)
-        ferry_flasher_stream_answer(self, answer);
-    else if (answer->good || (handlers(self)->flags & FERRY_FL_REFUSAL))
+    if (answer->good || (handlers(self)->flags & FERRY_FL_REFUSAL))
         handlers(self)->done(self, answer);
     else
-        ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
+        ferry_flasher_refused(self, answer);
 }
 
 static size_t feed(void *ctx, const uint8_t *bytes, size_t len, uint32_t now_ms)
@@ -220,7 +245,7 @@ static size_t feed(void *ctx, const uint8_t *bytes, size_t len, uint32_t now_ms)
         if (answered && self->busy)
             take_answer(self);
     }
-    if (self->draining)
+    if (self->wishes & FERRY_FL_DRAINING)
         self->wait_until_ms = now_ms + QUIET_MS;
     return used;
 }
@@ -237,15 +262,30 @@ static size_t poll(void *ctx, uint8_t *buf, size_t cap, uint32_t now_ms)
     return made;
 }
 
+static uint32_t ms_until(uint32_t then_ms, uint32_t now_ms)
+{
+    return ferry_time_reached(now_ms, then_ms) ? 0 : then_ms - now_ms;
+}
+
+// ms that a wait has still to last, FERRY_NEVER_MS = none is under way.
+static uint32_t wait_left(const struct ferry_flasher *self, uint32_t now_ms)
+{
+    uint32_t ms = self->wishes & FERRY_WANT_WAIT ? ms_until(self->wait_until_ms, now_ms) : FERRY_NEVER_MS;
+    if (self->wishes & FERRY_FL_DRAINING) { // bytes that never stop move wait_until_ms on and on, but not this
+        uint32_t left = ms_until(self->drain_until_ms, now_ms);
+        ms = left < ms ? left : ms;
+    }
+    return ms;
+}
+
 static void step(void *ctx, uint32_t now_ms)
 {
     struct ferry_flasher *self = ctx;
     self->now_ms = now_ms;
     if (!self->busy)
         return;
-    bool over = self->draining && ferry_time_reached(now_ms, self->drain_until_ms);
-    if (self->waiting && (over || ferry_time_reached(now_ms, self->wait_until_ms))) {
-        self->waiting = self->draining = false;
+    if (wait_left(self, now_ms) == 0) {
+        self->wishes &= ~(FERRY_WANT_WAIT | FERRY_FL_DRAINING);
         handlers(self)->done(self, NULL);
     } else if (ferry_rom_client_overdue(&self->rom, now_ms)) {
         ferry_rom_client_abandon(&self->rom);
@@ -256,26 +296,13 @@ static void step(void *ctx, uint32_t now_ms)
     }
 }
 
-static uint32_t ms_until(uint32_t then_ms, uint32_t now_ms)
-{
-    return ferry_time_reached(now_ms, then_ms) ? 0 : then_ms - now_ms;
-}
-
 static uint32_t deadline(const void *ctx, uint32_t now_ms)
 {
     const struct ferry_flasher *self = ctx;
     if (!self->busy)
         return FERRY_NEVER_MS;
-    uint32_t ms = ferry_rom_client_deadline(&self->rom, now_ms);
-    if (self->waiting) {
-        uint32_t left = ms_until(self->wait_until_ms, now_ms);
-        ms = left < ms ? left : ms;
-    }
-    if (self->draining) { // bytes that never stop move wait_until_ms on and on, but not this
-        uint32_t left = ms_until(self->drain_until_ms, now_ms);
-        ms = left < ms ? left : ms;
-    }
-    return ms;
+    uint32_t answer = ferry_rom_client_deadline(&self->rom, now_ms), wait = wait_left(self, now_ms);
+    return answer < wait ? answer : wait;
 }
 
 static bool request(const void *ctx, struct ferry_request *out)
@@ -286,14 +313,7 @@ static bool request(const void *ctx, struct ferry_request *out)
         out->offset += self->data_at;
         out->len -= self->data_at;
     }
-    return self->data_wanted;
-}
-
-// Where the bytes of the request under way belong.
-static uint8_t *request_target(struct ferry_flasher *self)
-{
-    bool blocks = self->request.kind == FERRY_REQUEST_RAW || self->request.kind == FERRY_REQUEST_PACKED;
-    return blocks ? ferry_flasher_stream_target(self) : self->small;
+    return (self->wishes & FERRY_WANT_DATA) != 0;
 }
 
 static void supply(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len, uint32_t now_ms)
@@ -305,14 +325,14 @@ static void supply(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len,
         return;
     bool blocks = now.kind == FERRY_REQUEST_RAW || now.kind == FERRY_REQUEST_PACKED;
     if (len > now.len || (blocks ? offset != now.offset || len == 0 : len != now.len)) {
-        ferry_flasher_fail(self, FERRY_ERR_ARG, "supply() gave other bytes than were asked for", FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, FERRY_ERR_ARG, "supply() gave other bytes than were asked for");
         return;
     }
-    memcpy(request_target(self) + self->data_at, bytes, len);
+    memcpy((blocks ? ferry_flasher_stream_target(self) : self->small) + self->data_at, bytes, len);
     self->data_at += (uint32_t)len;
     if (self->data_at < self->request.len)
         return;
-    self->data_wanted = false;
+    self->wishes &= ~(uint32_t)FERRY_WANT_DATA;
     if (self->state == FERRY_FL_STREAM)
         ferry_flasher_stream_supplied(self);
     else
@@ -322,38 +342,38 @@ static void supply(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len,
 static void supply_failed(void *ctx, int status)
 {
     struct ferry_flasher *self = ctx;
-    if (!self->busy || !self->data_wanted)
+    if (!self->busy || !(self->wishes & FERRY_WANT_DATA))
         return;
     if (self->request.kind == FERRY_REQUEST_MD5_OF && status == FERRY_ERR_UNSUPPORTED) {
         self->want_source = false; // nobody can compute a digest: what was read stays unchecked
-        self->data_wanted = false;
+        self->wishes &= ~(uint32_t)FERRY_WANT_DATA;
         ferry_flasher_compare_supplied(self);
         return;
     }
-    ferry_flasher_fail(self, status, "the source of the firmware failed", FERRY_FL_NO_ADDRESS);
+    ferry_flasher_fail(self, status, "the source of the firmware failed");
 }
 
 static bool lines(const void *ctx, struct ferry_line_request *out)
 {
     const struct ferry_flasher *self = ctx;
     *out = self->line_request;
-    return self->lines_wanted;
+    return (self->wishes & FERRY_WANT_LINES) != 0;
 }
 
 static void lines_done(void *ctx, uint32_t now_ms)
 {
     struct ferry_flasher *self = ctx;
     self->now_ms = now_ms;
-    if (!self->busy || !self->lines_wanted)
+    if (!self->busy || !(self->wishes & FERRY_WANT_LINES))
         return;
-    self->lines_wanted = false;
+    self->wishes &= ~(uint32_t)FERRY_WANT_LINES;
     handlers(self)->done(self, NULL);
 }
 
 static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
 {
     struct ferry_flasher *self = ctx;
-    if (!self->output_ready)
+    if (!(self->wishes & FERRY_WANT_OUTPUT))
         return 0;
     size_t len = self->unit_len - self->out_at;
     len = len < cap ? len : cap;
@@ -361,7 +381,7 @@ static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
     memcpy(buf, self->cfg.block + self->out_at, len);
     self->out_at += (uint32_t)len;
     if (self->out_at == self->unit_len) {
-        self->output_ready = false;
+        self->wishes &= ~(uint32_t)FERRY_WANT_OUTPUT;
         handlers(self)->done(self, NULL);
     }
     return len;
@@ -374,9 +394,8 @@ static bool event(void *ctx, struct ferry_event *out)
         *out = (struct ferry_event){.text = ""};
         return false;
     }
-    *out = self->events[self->event_at];
-    self->event_at = (uint8_t)((self->event_at + 1u) % FERRY_FLASHER_EVENTS);
-    self->event_count--;
+    *out = self->events[0];
+    remove_event(self, 0);
     return true;
 }
 
@@ -394,10 +413,10 @@ static void progress(const void *ctx, struct ferry_progress *out)
         .region_count = self->job.region_count,
         .region_done = at,
         .region_size = size,
-        .total_done = self->total_done + at,
-        .total_size = self->total_size,
+        .total_done = self->work.total_done + at,
+        .total_size = self->work.total_size,
         .wire_bytes = self->rom.wire_bytes,
-        .skipped = self->skipped_total,
+        .skipped = self->work.skipped_total,
         .retries = self->retries,
         .baud = self->rate,
     };

@@ -93,15 +93,31 @@ struct ferry_target {
 
 #define FERRY_FLASHER_EVENTS 16
 
+// What one BEGIN announces: bytes offset .. offset + raw of the region, as `blocks` blocks of at most `block` bytes,
+// `total` bytes together.
+struct ferry_flasher_chunk {
+    uint32_t offset, raw, total, blocks, block;
+    uint32_t kind; // plain, packed, RAM
+};
+
 // A data block on its way: filled from the source, then sent.
 struct ferry_flasher_slot {
-    uint8_t state;      // empty, filling, ready, sent
-    bool first;         // the BEGIN of its chunk goes before it
-    bool begun;         // ... and has gone
-    uint8_t kind;       // plain, packed, RAM
-    uint16_t want, len; // bytes it will have, bytes it has
-    uint32_t seq;
-    uint32_t chunk_offset, chunk_raw, chunk_blocks, chunk_block_size;
+    uint8_t state; // empty, filling, ready, sent
+    bool begun;    // the BEGIN of its chunk has gone
+    uint16_t len;  // bytes of the block
+    uint32_t seq;  // number in its chunk; the BEGIN goes before number 0
+    struct ferry_flasher_chunk chunk;
+};
+
+// What an operation has done so far: zero when it begins.
+struct ferry_flasher_work {
+    uint32_t written, skipped; // of this region
+    uint32_t skipped_total, total_done, total_size;
+    uint32_t segment_index; // of the region's first segment, counted over all regions
+    uint32_t reconnects, passes;
+    bool anomaly; // something went wrong after the first erase: prove everything once more at the end
+    bool proving; // the pass over everything after an anomaly
+    bool source_known;
 };
 
 struct ferry_flasher_handlers;
@@ -109,62 +125,62 @@ struct ferry_flasher_handlers;
 struct ferry_flasher {
     // Private words first: compressed instructions reach the first 128 bytes of a struct only.
     uint32_t state, after_state;    // enum ferry_flasher_state; where a shared state goes on
+    uint32_t caps;                  // of the chip, less what its secure download mode forbids
+    uint32_t wishes;                // enum ferry_want, and FERRY_FL_DRAINING
     uint32_t pos, look, erased_end; // writing: offsets in the region
     uint32_t region;
-    uint32_t now_ms, wait_until_ms, drain_until_ms;
+    uint32_t now_ms;
     uint32_t rate;  // of the wire, now
     uint32_t tries; // since the last progress
     uint32_t compare_offset, compare_len;
-    uint32_t chunk_offset, chunk_raw, chunk_total, chunk_blocks, chunk_block, chunk_at;
-    uint32_t block_size; // largest block in use
-    uint32_t group_offset, group_end;
-    uint32_t acked; // up to there the region's bytes were acknowledged, about
+    struct ferry_flasher_chunk chunk; // being filled
+    uint32_t chunk_at;                // its next block
+    uint32_t block_size;              // largest block in use
+    uint32_t group_end;
     uint32_t step_index, sync_tries, attempt;
-    uint32_t unit_len, unit_at, out_at;
-    uint32_t data_at; // bytes of the request that have come
+    struct ferry_error error;
     // Public: see the functions below.
+    struct ferry_rom_job job; // (its op is the last word within reach)
     struct ferry_target target;
     struct ferry_flasher_cfg cfg;
-    struct ferry_rom_job job;
     struct ferry_rom_client rom;
     // Private.
-    bool busy, connected, reconnecting, synced, person;
-    bool lines_wanted, waiting, draining, data_wanted, output_ready, read_warned;
-    struct ferry_error error;
+    bool busy, connected, reconnecting, synced, person, read_warned;
+    uint32_t wait_until_ms, drain_until_ms;
+    uint32_t acked; // up to there the region's bytes were acknowledged, about
+    uint32_t unit_len, unit_at, out_at;
     struct ferry_line_request line_request;
     struct ferry_request request;
+    uint32_t data_at;  // bytes of the request that have come
     uint8_t small[32]; // answers to MD5 and PACKED_SIZE requests
     struct ferry_event events[FERRY_FLASHER_EVENTS];
-    uint8_t event_at, event_count;
+    uint8_t event_count; // oldest first
     // Connecting.
-    uint8_t seen_count, line_tries;
+    uint8_t seen_len, line_tries;
     uint32_t connect_rate;
-    uint32_t seen[6]; // a value read once, waiting to be confirmed
+    uint8_t seen[24]; // what was read once, waiting to be confirmed
     uint8_t unlike;   // readings in a row that confirmed nothing
     uint32_t raw[FERRY_FIELD_COUNT + 4];
     uint32_t spi_saved[2];
     uint8_t mac_before[6];
     // Recovering.
-    uint8_t reconnects;
-    bool anomaly; // something went wrong after the first erase: prove everything once more at the end
     int last_status, last_peer;
     const char *last_detail;
     uint32_t last_address;
     // Comparing a range with the source.
     uint32_t source_offset, source_len;
     uint32_t source_region;
-    bool source_known, want_source, target_known, compared_twice;
+    bool want_source, target_known, compared_twice;
     uint8_t source_md5[16], target_md5[16];
     const uint8_t *compare_bytes;
     // Writing.
     struct ferry_region whole; // ERASE_CHIP: the flash
-    uint8_t passes;
-    bool proving; // the pass over everything after an anomaly
-    uint32_t total_size, written, skipped, skipped_total, total_done, retries, segment_index;
+    struct ferry_flasher_work work;
+    uint32_t retries;
     uint16_t need_write, need_erase;
     uint8_t sector;
     struct ferry_flasher_slot slots[2];
-    uint8_t slot_count, fill_slot, send_slot, window_now, data_out, shift, repeats, chunk_kind;
+    uint8_t slot_count, fill_slot, send_slot, window_now, data_out, shift, repeats;
     bool chunk_open;
     const struct ferry_flasher_handlers *extra; // states of the optional operations, NULL = not linked
     uint32_t value;

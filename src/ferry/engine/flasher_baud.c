@@ -8,33 +8,33 @@
 #define SWITCH_MS 50u // the ROM changes its rate when its line is idle
 #define TESTS 3u
 
-static const uint32_t rates[] = {2000000, 1500000, 921600, 460800, 230400, 115200};
+static const uint32_t rates[] = {2000000, 1500000, 921600, 460800, 230400, 115200, 0};
 
-uint32_t ferry_flasher_lower_rate(uint32_t rate)
+bool ferry_flasher_lower_rate(struct ferry_flasher *self, const char *why)
 {
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
-        if (rates[i] < rate)
-            return rates[i];
-    return 0;
+    uint32_t old = self->target.baud;
+    const uint32_t *lower = rates;
+    while (*lower != 0 && *lower >= old)
+        lower++;
+    if (*lower == 0 || !self->cfg.has_lines)
+        return false;
+    self->target.baud = *lower;
+    ferry_flasher_event(self, FERRY_EVENT_WARNING, why, old, *lower, 0);
+    return true;
 }
 
 // --- rate ------------------------------------------------------------------------------------------------------------
-
-static uint32_t raw_field(const struct ferry_flasher *self, enum ferry_chip_field which)
-{
-    const struct ferry_reg_field *f = &self->target.chip->fields[which];
-    return f->width == 0 ? 0 : self->raw[which] >> f->bit & ((1u << f->width) - 1);
-}
 
 // What to ask the ROM for, so that it comes out at `rate`: it computes with the crystal that it believes to have.
 static uint32_t rate_for_rom(const struct ferry_flasher *self, uint32_t rate)
 {
     const struct ferry_chip *chip = self->target.chip;
-    uint32_t assumed = chip->rom_xtal_mhz != 0 ? chip->rom_xtal_mhz : raw_field(self, FERRY_FIELD_ROM_XTAL);
+    uint32_t assumed = chip->rom_xtal_mhz != 0 ? chip->rom_xtal_mhz : ferry_flasher_field(self, FERRY_FIELD_ROM_XTAL);
     uint32_t true_mhz = self->target.xtal_mhz;
     if (assumed != 0 && true_mhz != 0 && assumed != true_mhz)
         return rate / 4 * assumed / true_mhz * 4;
-    uint32_t count = raw_field(self, FERRY_FIELD_CALIBRATION), rc = raw_field(self, FERRY_FIELD_RC_FREQ);
+    uint32_t count = ferry_flasher_field(self, FERRY_FIELD_CALIBRATION),
+             rc = ferry_flasher_field(self, FERRY_FIELD_RC_FREQ);
     if (!ferry_chip_can(chip, FERRY_CAP_BAUD_BY_XTAL) || count > 0xffffu)
         return rate;
     uint32_t guess_khz = count * rc * 25u / 64u; // the ROM: count x 15625 x rc / 40 Hz
@@ -43,16 +43,9 @@ static uint32_t rate_for_rom(const struct ferry_flasher *self, uint32_t rate)
     return rate;
 }
 
-static bool changes_rate(const struct ferry_flasher *self)
-{
-    if (!ferry_flasher_can(self, FERRY_CAP_CHANGE_BAUD) || self->target.baud == self->rate)
-        return false;
-    return !(self->target.secure_download && ferry_flasher_can(self, FERRY_CAP_BAUD_NOT_IN_SDM));
-}
-
 void ferry_flasher_enter_baud(struct ferry_flasher *self)
 {
-    if (changes_rate(self)) {
+    if (ferry_flasher_can(self, FERRY_CAP_CHANGE_BAUD) && self->target.baud != self->rate) {
         // The second word is 0 for a ROM: anything else makes it take the first for a raw divider.
         const uint32_t words[] = {rate_for_rom(self, self->target.baud), 0};
         ferry_flasher_command(self, FERRY_ROM_OP_CHANGE_BAUDRATE, words, 2, 500);
@@ -64,17 +57,14 @@ void ferry_flasher_enter_baud(struct ferry_flasher *self)
 
 void ferry_flasher_done_baud(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    if (answer->good)
-        ferry_flasher_go(self, FERRY_FL_BAUD_SWITCH);
-    else
-        ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
+    (void)answer;
+    ferry_flasher_go(self, FERRY_FL_BAUD_SWITCH);
 }
 
 void ferry_flasher_enter_baud_switch(struct ferry_flasher *self)
 {
     self->sync_tries = 0;
-    ferry_flasher_lines(self,
-                        &(struct ferry_line_request){.baud = self->target.baud, .hold_ms = SWITCH_MS, .flush = true});
+    ferry_flasher_lines(self, FERRY_FL_FLUSH, self->target.baud, SWITCH_MS);
 }
 
 void ferry_flasher_done_baud_switch(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -91,20 +81,13 @@ void ferry_flasher_enter_baud_test(struct ferry_flasher *self)
 // The line does not hold this rate: the next lower one, met again by a reset (the chip is lost otherwise).
 static void step_down(struct ferry_flasher *self)
 {
-    uint32_t lower = ferry_flasher_lower_rate(self->target.baud);
     self->last_status = FERRY_ERR_BAUD;
     self->last_peer = -1;
     self->last_detail = "the target does not answer at the new rate";
-    if (!self->cfg.has_lines || lower == 0) { // perhaps it is still at the old one
+    if (ferry_flasher_lower_rate(self, "the line does not hold this baud rate; trying a lower one"))
+        ferry_flasher_start_attempts(self, true);
+    else // perhaps it is still at the old one
         ferry_flasher_next_attempt(self);
-        return;
-    }
-    ferry_flasher_event(self, FERRY_EVENT_WARNING, "the line does not hold this baud rate; trying a lower one",
-                        self->target.baud, lower, 0);
-    self->target.baud = lower;
-    self->attempt = 0;
-    self->connect_rate = self->cfg.connect_baud;
-    ferry_flasher_go(self, FERRY_FL_RESET_LOW);
 }
 
 void ferry_flasher_done_baud_test(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -147,7 +130,7 @@ void ferry_flasher_done_attach(struct ferry_flasher *self, const struct ferry_ro
 {
     (void)answer;
     self->step_index = 0;
-    self->seen_count = 0;
+    self->seen_len = 0;
     bool known = self->target.flash_size != 0 && self->connected; // after trouble: the size is known already
     if (self->target.secure_download || known) {
         if (!known)
@@ -230,36 +213,39 @@ static void take_flash_id(struct ferry_flasher *self)
     uint32_t id = self->target.flash_id;
     self->target.flash_size = self->cfg.flash_size != 0 ? self->cfg.flash_size : ferry_rom_flash_size(id);
     if (id == 0 || id == 0xffffffu)
-        ferry_flasher_fail(self, FERRY_ERR_FLASH_ID, id == 0 ? "the id reads 000000" : "the id reads FFFFFF",
-                           FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, FERRY_ERR_FLASH_ID, id == 0 ? "the id reads 000000" : "the id reads FFFFFF");
     else if (self->target.flash_size == 0)
-        ferry_flasher_fail(self, FERRY_ERR_FLASH_SIZE, "the flash chip's id has an unknown size code",
-                           FERRY_FL_NO_ADDRESS);
-    else
-        ferry_flasher_go(self, FERRY_FL_PARAMS);
+        ferry_flasher_fail(self, FERRY_ERR_FLASH_SIZE, "the flash chip's id has an unknown size code");
+    ferry_flasher_go(self, FERRY_FL_PARAMS); // nowhere, after a failure
 }
 
 void ferry_flasher_done_flash_id(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    uint32_t value = answer->value;
-    bool read = self->step_index <= ID_SAVE_USR2;
-    bool agreed = (!read && self->step_index != ID_RESULT) || ferry_flasher_confirm(self, &value, 1);
-    if (!agreed && read) {
-        ferry_flasher_go(self, FERRY_FL_FLASH_ID);
-        return;
-    }
-    if (read)
-        self->spi_saved[self->step_index] = value;
-    if (self->step_index == ID_RESULT)
-        self->target.flash_id = value & 0xffffffu;
-    if (self->step_index == ID_LENGTH)
+    uint32_t value = answer->value, step = self->step_index, next = step + 1;
+    switch (step) {
+    case ID_SAVE_USR:
+    case ID_SAVE_USR2:
+        self->spi_saved[step] = value;
+        if (!ferry_flasher_confirm(self, &value, sizeof value))
+            next = step;
+        break;
+    case ID_LENGTH:
         self->sync_tries = 0;
-    // ID_WAIT is asked again while the command still runs; a damaged answer must not keep us here.
-    if (self->step_index == ID_WAIT && (value & SPI_START) != 0 && ++self->sync_tries < 10)
-        self->step_index--;
-    // Requests carry no checksum either: the id counts when two runs of the whole command agree.
-    self->step_index = agreed ? self->step_index + 1 : ID_LENGTH;
-    if (self->step_index == ID_END)
+        break;
+    case ID_WAIT: // asked again while the command still runs; a damaged answer must not keep us here
+        if ((value & SPI_START) != 0 && ++self->sync_tries < 10)
+            next = step;
+        break;
+    case ID_RESULT: // requests carry no checksum either: the id counts when two runs of the whole command agree
+        self->target.flash_id = value & 0xffffffu;
+        if (!ferry_flasher_confirm(self, &value, sizeof value))
+            next = ID_LENGTH;
+        break;
+    default:
+        break;
+    }
+    self->step_index = next;
+    if (next == ID_END)
         take_flash_id(self);
     else
         ferry_flasher_go(self, FERRY_FL_FLASH_ID);
@@ -283,15 +269,14 @@ void ferry_flasher_done_params(struct ferry_flasher *self, const struct ferry_ro
 
 void ferry_flasher_enter_connected(struct ferry_flasher *self)
 {
-    self->seen_count = 0;
+    self->seen_len = 0;
     self->connected = true;
     ferry_rom_log_init(&self->rom.log); // a boot log from here on means that the target has reset
     self->target.baud = self->rate;
     if (self->job.op == FERRY_ROM_CONNECT) {
         memcpy(self->mac_before, self->target.mac, sizeof self->mac_before);
         if (self->target.secure_download)
-            ferry_flasher_event(self, FERRY_EVENT_WARNING, "secure download mode: what is written cannot be verified",
-                                0, 0, 0);
+            ferry_flasher_warn(self, "secure download mode: what is written cannot be verified");
         ferry_flasher_finish(self);
     } else {
         self->reconnecting = false;

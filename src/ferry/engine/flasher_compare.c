@@ -30,47 +30,38 @@ static const uint8_t blank_md5[18][16] = {
 
 static void ask_source(struct ferry_flasher *self)
 {
-    struct ferry_request request = {
-        .kind = self->compare_bytes != NULL ? FERRY_REQUEST_MD5_OF : FERRY_REQUEST_MD5,
-        .region = (uint8_t)self->region,
-        .len = 16,
-        .segment_offset = self->compare_offset,
-        .segment_len = self->compare_len,
-        .bytes = self->compare_bytes,
-    };
-    ferry_flasher_ask(self, &request);
+    ferry_flasher_ask(self, self->compare_bytes != NULL ? FERRY_REQUEST_MD5_OF : FERRY_REQUEST_MD5, 0, 16,
+                      self->compare_offset, self->compare_len);
 }
 
 static bool source_is_that(const struct ferry_flasher *self)
 {
-    return self->source_known && self->source_region == self->region && self->source_offset == self->compare_offset &&
-           self->source_len == self->compare_len;
+    return self->work.source_known && self->source_region == self->region &&
+           self->source_offset == self->compare_offset && self->source_len == self->compare_len;
 }
 
-static void begin(struct ferry_flasher *self, uint32_t offset, uint32_t len, enum ferry_flasher_state next)
+static void begin(struct ferry_flasher *self, uint32_t offset, uint32_t len)
 {
     self->compare_offset = offset;
     self->compare_len = len;
-    self->after_state = next;
+    self->after_state = self->state;
     self->target_known = false;
     ferry_flasher_go(self, FERRY_FL_COMPARE);
 }
 
-void ferry_flasher_compare(struct ferry_flasher *self, uint32_t offset, uint32_t len, bool with_source,
-                           enum ferry_flasher_state next)
+void ferry_flasher_compare(struct ferry_flasher *self, uint32_t offset, uint32_t len, bool with_source)
 {
     self->want_source = with_source;
     self->compare_bytes = NULL;
-    begin(self, offset, len, next);
+    begin(self, offset, len);
 }
 
-void ferry_flasher_compare_bytes(struct ferry_flasher *self, uint32_t offset, uint32_t len, const uint8_t *bytes,
-                                 enum ferry_flasher_state next)
+void ferry_flasher_compare_bytes(struct ferry_flasher *self, uint32_t offset, uint32_t len, const uint8_t *bytes)
 {
     self->want_source = true;
-    self->source_known = false;
+    self->work.source_known = false;
     self->compare_bytes = bytes;
-    begin(self, offset, len, next);
+    begin(self, offset, len);
 }
 
 void ferry_flasher_enter_compare(struct ferry_flasher *self)
@@ -79,7 +70,7 @@ void ferry_flasher_enter_compare(struct ferry_flasher *self)
     const uint32_t words[] = {address, self->compare_len, 0, 0};
     ferry_flasher_command(self, FERRY_ROM_OP_SPI_FLASH_MD5, words, 4, 1000 + self->compare_len / 128);
     if (self->want_source && !source_is_that(self)) {
-        self->source_known = false;
+        self->work.source_known = false;
         ask_source(self);
     }
 }
@@ -104,7 +95,7 @@ void ferry_flasher_compare_supplied(struct ferry_flasher *self)
 {
     if (self->want_source) {
         memcpy(self->source_md5, self->small, sizeof self->source_md5);
-        self->source_known = true;
+        self->work.source_known = true;
         self->source_region = self->region;
         self->source_offset = self->compare_offset;
         self->source_len = self->compare_len;

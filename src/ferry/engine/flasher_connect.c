@@ -22,26 +22,31 @@ static bool drives_lines(const struct ferry_flasher *self)
     return self->cfg.has_lines && (self->cfg.before == FERRY_BEFORE_DEFAULT_RESET || self->reconnecting);
 }
 
-static void start_attempts(struct ferry_flasher *self)
+static void attempt(struct ferry_flasher *self, bool reset)
+{
+    self->line_tries = 0;
+    self->seen_len = 0;
+    ferry_flasher_go(self, reset ? FERRY_FL_RESET_LOW : FERRY_FL_RESET_OPEN);
+}
+
+void ferry_flasher_start_attempts(struct ferry_flasher *self, bool reset)
 {
     self->attempt = 0;
-    self->line_tries = 0;
-    self->synced = false;
-    self->seen_count = 0;
     self->connect_rate = self->cfg.connect_baud;
-    ferry_rom_log_init(&self->rom.log);
-    ferry_flasher_go(self, drives_lines(self) ? FERRY_FL_RESET_LOW : FERRY_FL_RESET_OPEN);
+    attempt(self, reset);
 }
 
 void ferry_flasher_connect(struct ferry_flasher *self)
 {
     memset(&self->target, 0, sizeof self->target);
-    self->connected = self->reconnecting = false;
+    self->caps = 0;
+    self->connected = self->reconnecting = self->synced = false;
+    ferry_rom_log_init(&self->rom.log);
     self->person = !self->cfg.has_lines && self->cfg.before == FERRY_BEFORE_DEFAULT_RESET;
     self->target.baud = self->cfg.baud;
     if (self->person)
-        ferry_flasher_event(self, FERRY_EVENT_WARNING, "no reset line: hold BOOT, press and release RESET", 0, 0, 0);
-    start_attempts(self);
+        ferry_flasher_warn(self, "no reset line: hold BOOT, press and release RESET");
+    ferry_flasher_start_attempts(self, drives_lines(self));
 }
 
 // --- lines -----------------------------------------------------------------------------------------------------------
@@ -49,12 +54,8 @@ void ferry_flasher_connect(struct ferry_flasher *self)
 void ferry_flasher_enter_reset_low(struct ferry_flasher *self)
 {
     ferry_rom_client_abandon(&self->rom);
-    ferry_rom_log_init(&self->rom.log);
     // Boot is asserted only after reset: the usual two-transistor circuit cancels both together.
-    ferry_flasher_lines(
-        self,
-        &(struct ferry_line_request){
-            .set_lines = true, .reset_asserted = true, .flush = true, .baud = self->connect_rate, .hold_ms = RESET_MS});
+    ferry_flasher_lines(self, FERRY_FL_SET | FERRY_FL_RESET | FERRY_FL_FLUSH, self->connect_rate, RESET_MS);
 }
 
 void ferry_flasher_done_reset_low(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -67,7 +68,7 @@ void ferry_flasher_done_reset_low(struct ferry_flasher *self, const struct ferry
 void ferry_flasher_enter_reset_boot(struct ferry_flasher *self)
 {
     uint32_t hold = self->attempt % 2 == 0 ? BOOT_MS : BOOT_SLOW_MS;
-    ferry_flasher_lines(self, &(struct ferry_line_request){.set_lines = true, .boot_asserted = true, .hold_ms = hold});
+    ferry_flasher_lines(self, FERRY_FL_SET | FERRY_FL_BOOT, 0, hold);
 }
 
 void ferry_flasher_done_reset_boot(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -79,11 +80,11 @@ void ferry_flasher_done_reset_boot(struct ferry_flasher *self, const struct ferr
 void ferry_flasher_enter_reset_open(struct ferry_flasher *self)
 {
     // Without lines the loader may still run at the rate of an earlier session: every other attempt looks for it there.
-    if (!drives_lines(self))
+    bool drives = drives_lines(self);
+    if (!drives)
         self->connect_rate =
             self->attempt % 2 == 0 || (self->person && !self->synced) ? self->cfg.connect_baud : self->cfg.baud;
-    ferry_flasher_lines(self,
-                        &(struct ferry_line_request){.set_lines = drives_lines(self), .baud = self->connect_rate});
+    ferry_flasher_lines(self, drives ? FERRY_FL_SET : 0, self->connect_rate, 0);
 }
 
 void ferry_flasher_done_reset_open(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -102,10 +103,8 @@ void ferry_flasher_sync_command(struct ferry_flasher *self, uint32_t timeout_ms)
 {
     uint8_t data[FERRY_ROM_SYNC_SIZE];
     ferry_rom_sync(data);
-    uint32_t wire_ms = ferry_flasher_wire_ms(self, 60);
-    int status = ferry_rom_client_send(&self->rom, FERRY_ROM_OP_SYNC, data, sizeof data, NULL, 0, timeout_ms + wire_ms);
-    if (status < 0)
-        ferry_flasher_fail(self, status, "two commands at once", FERRY_FL_NO_ADDRESS);
+    ferry_flasher_send(self, FERRY_ROM_OP_SYNC, data, sizeof data, NULL, 0,
+                       timeout_ms + ferry_flasher_wire_ms(self, 60));
 }
 
 void ferry_flasher_enter_sync(struct ferry_flasher *self)
@@ -140,8 +139,7 @@ void ferry_flasher_done_sync_rest(struct ferry_flasher *self, const struct ferry
         ferry_flasher_next_attempt(self);
     else
         ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED,
-                           "a flasher stub answers, not the ROM: reset the chip into download mode",
-                           FERRY_FL_NO_ADDRESS);
+                           "a flasher stub answers, not the ROM: reset the chip into download mode");
 }
 
 // --- no answer -------------------------------------------------------------------------------------------------------
@@ -164,8 +162,7 @@ static void give_up(struct ferry_flasher *self)
 {
     if (self->synced) { // it was there, and could not be talked to
         self->error.peer_code = self->last_peer;
-        ferry_flasher_fail(self, self->last_status < 0 ? self->last_status : FERRY_ERR_TIMEOUT, self->last_detail,
-                           FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, self->last_status < 0 ? self->last_status : FERRY_ERR_TIMEOUT, self->last_detail);
         return;
     }
     int status = ferry_rom_log_verdict(&self->rom.log);
@@ -175,10 +172,10 @@ static void give_up(struct ferry_flasher *self)
         status = self->last_status;
     if (status == FERRY_ERR_GARBAGE && self->rom.echoed) {
         self->error.hint = "TX and RX are joined somewhere, and no chip hears us; connect each to the target";
-        ferry_flasher_fail(self, status, "what is sent comes back", FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, status, "what is sent comes back");
         return;
     }
-    ferry_flasher_fail(self, status, verdict_detail(status, self->rom.log.boot_mode), FERRY_FL_NO_ADDRESS);
+    ferry_flasher_fail(self, status, verdict_detail(status, self->rom.log.boot_mode));
 }
 
 void ferry_flasher_next_attempt(struct ferry_flasher *self)
@@ -186,11 +183,9 @@ void ferry_flasher_next_attempt(struct ferry_flasher *self)
     unsigned limit = self->cfg.connect_attempts * 2u;
     if (self->person && !self->synced)
         limit *= PERSON_ATTEMPTS;
-    self->line_tries = 0;
-    self->seen_count = 0;
     ferry_rom_client_abandon(&self->rom);
     if (++self->attempt >= (limit < 250u ? limit : 250u))
         give_up(self);
     else
-        ferry_flasher_go(self, drives_lines(self) ? FERRY_FL_RESET_LOW : FERRY_FL_RESET_OPEN);
+        attempt(self, drives_lines(self));
 }

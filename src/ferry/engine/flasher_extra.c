@@ -52,7 +52,7 @@ void ferry_flasher_done_read(struct ferry_flasher *self, const struct ferry_rom_
 void ferry_flasher_enter_read_check(struct ferry_flasher *self)
 {
     if (ferry_flasher_has_md5(self))
-        ferry_flasher_compare_bytes(self, self->pos, self->unit_len, self->cfg.block, FERRY_FL_READ_CHECK);
+        ferry_flasher_compare_bytes(self, self->pos, self->unit_len, self->cfg.block);
     else
         ferry_flasher_go(self, FERRY_FL_READ_OUT);
 }
@@ -62,8 +62,7 @@ void ferry_flasher_done_read_check(struct ferry_flasher *self, const struct ferr
     (void)answer;
     if (!self->want_source && !self->read_warned) {
         self->read_warned = true;
-        ferry_flasher_event(self, FERRY_EVENT_WARNING, "nobody computes a digest: what is read is not checked", 0, 0,
-                            0);
+        ferry_flasher_warn(self, "nobody computes a digest: what is read is not checked");
     }
     if (!self->want_source || ferry_flasher_equal(self))
         ferry_flasher_go(self, FERRY_FL_READ_OUT);
@@ -74,7 +73,7 @@ void ferry_flasher_done_read_check(struct ferry_flasher *self, const struct ferr
 void ferry_flasher_enter_read_out(struct ferry_flasher *self)
 {
     self->out_at = 0;
-    self->output_ready = true;
+    self->wishes |= FERRY_WANT_OUTPUT;
 }
 
 void ferry_flasher_done_read_out(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -102,8 +101,7 @@ void ferry_flasher_enter_wipe(struct ferry_flasher *self)
     self->look = self->pos;
     self->erased_end = self->pos + len;
     const uint32_t words[] = {ask, (len + 1023) / 1024, 1024, address, 0};
-    ferry_flasher_command(self, FERRY_ROM_OP_FLASH_BEGIN, words, ferry_flasher_can(self, FERRY_CAP_BEGIN20) ? 5 : 4,
-                          15000 + len / 32);
+    ferry_flasher_begin(self, FERRY_ROM_OP_FLASH_BEGIN, words, 15000 + len / 32);
 }
 
 void ferry_flasher_done_wipe(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -121,8 +119,7 @@ void ferry_flasher_enter_wipe_prove(struct ferry_flasher *self)
         ferry_flasher_go(self, FERRY_FL_WIPE);
         return;
     }
-    ferry_flasher_compare(self, self->look, left < FERRY_SEGMENT_SIZE ? left : FERRY_SEGMENT_SIZE, false,
-                          FERRY_FL_WIPE_PROVE);
+    ferry_flasher_compare(self, self->look, left < FERRY_SEGMENT_SIZE ? left : FERRY_SEGMENT_SIZE, false);
 }
 
 void ferry_flasher_done_wipe_prove(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -147,7 +144,7 @@ void ferry_flasher_done_read_reg(struct ferry_flasher *self, const struct ferry_
 {
     // Twice alike; but a register may change by itself, so not for ever.
     self->value = answer->value;
-    if (ferry_flasher_confirm(self, &answer->value, 1) || ++self->sync_tries >= 3)
+    if (ferry_flasher_confirm(self, &answer->value, sizeof answer->value) || ++self->sync_tries >= 3)
         ferry_flasher_finish(self);
     else
         ferry_flasher_go(self, FERRY_FL_READ_REG);
@@ -166,16 +163,14 @@ void ferry_flasher_done_write_reg(struct ferry_flasher *self, const struct ferry
 
 void ferry_flasher_enter_md5(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, 0, self->job.regions[0].size, false, FERRY_FL_MD5);
+    ferry_flasher_compare(self, 0, self->job.regions[0].size, false);
 }
 
 void ferry_flasher_done_md5(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    // Twice alike: a damaged request asks for the digest of something else.
     (void)answer;
-    uint32_t words[4];
-    memcpy(words, self->target_md5, sizeof words);
-    if (ferry_flasher_confirm(self, words, 4))
+    // Twice alike: a damaged request asks for the digest of something else.
+    if (ferry_flasher_confirm(self, self->target_md5, sizeof self->target_md5))
         ferry_flasher_finish(self);
     else
         ferry_flasher_go(self, FERRY_FL_MD5);

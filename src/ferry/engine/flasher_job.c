@@ -44,40 +44,33 @@ const uint8_t *ferry_flasher_md5(const struct ferry_flasher *self)
 
 // --- checks ----------------------------------------------------------------------------------------------------------
 
-static bool needs_sectors(enum ferry_rom_op op)
-{
-    return op == FERRY_ROM_WRITE || op == FERRY_ROM_ERASE_REGION;
-}
+// What an operation is about.
+enum { CORE = 1, REGIONS = 2, FLASH = 4, SECTORS = 8, OPEN = 16, DIGEST = 32 };
+static const uint8_t traits[] = {
+    [FERRY_ROM_CONNECT] = CORE, // needs nothing of ferry_flasher_extra
+    [FERRY_ROM_WRITE] = CORE | REGIONS | FLASH | SECTORS,
+    [FERRY_ROM_VERIFY] = CORE | REGIONS | FLASH | OPEN | DIGEST,
+    [FERRY_ROM_READ] = REGIONS | FLASH | OPEN, // OPEN: not in secure download mode
+    [FERRY_ROM_ERASE_REGION] = REGIONS | FLASH | SECTORS,
+    [FERRY_ROM_ERASE_CHIP] = 0,
+    [FERRY_ROM_LOAD_RAM] = REGIONS | OPEN,
+    [FERRY_ROM_READ_REG] = OPEN,
+    [FERRY_ROM_WRITE_REG] = OPEN,
+    [FERRY_ROM_MD5] = REGIONS | FLASH | OPEN | DIGEST,
+    [FERRY_ROM_LEAVE] = CORE,
+};
 
-static bool touches_flash(enum ferry_rom_op op)
-{
-    return op == FERRY_ROM_WRITE || op == FERRY_ROM_ERASE_REGION || op == FERRY_ROM_VERIFY || op == FERRY_ROM_READ ||
-           op == FERRY_ROM_MD5;
-}
-
-static bool has_regions(enum ferry_rom_op op)
-{
-    return touches_flash(op) || op == FERRY_ROM_LOAD_RAM;
-}
-
-static int check_region(const struct ferry_rom_job *job, uint8_t i)
+static bool check_region(const struct ferry_rom_job *job, unsigned i)
 {
     const struct ferry_region *region = &job->regions[i];
     if (region->size == 0 || region->size > UINT32_MAX - region->address)
-        return FERRY_ERR_ARG;
-    if (needs_sectors(job->op) && region->address % FERRY_SECTOR_SIZE != 0)
-        return FERRY_ERR_ARG;
+        return false;
+    // Two regions that share a sector would erase each other: an end within a sector is fine, a start is not.
+    if ((traits[job->op] & SECTORS) && region->address % FERRY_SECTOR_SIZE != 0)
+        return false;
     if (job->op == FERRY_ROM_ERASE_REGION && region->size % FERRY_SECTOR_SIZE != 0)
-        return FERRY_ERR_ARG;
-    // Two regions that share a sector would erase each other.
-    uint32_t unit = needs_sectors(job->op) ? FERRY_SECTOR_SIZE : 1;
-    if (i > 0) {
-        const struct ferry_region *before = region - 1;
-        uint32_t end = before->address + before->size;
-        if (end > region->address || (unit > 1 && end > region->address / unit * unit))
-            return FERRY_ERR_ARG;
-    }
-    return FERRY_OK;
+        return false;
+    return i == 0 || region[-1].address + region[-1].size <= region->address;
 }
 
 static int check_job(const struct ferry_flasher *self, const struct ferry_rom_job *job)
@@ -88,12 +81,12 @@ static int check_job(const struct ferry_flasher *self, const struct ferry_rom_jo
         return FERRY_ERR_ARG;
     if (!self->connected && job->op != FERRY_ROM_CONNECT && job->op != FERRY_ROM_LEAVE)
         return FERRY_ERR_STATE;
-    if (!has_regions(job->op))
+    if (!(traits[job->op] & REGIONS))
         return FERRY_OK;
     if (job->regions == NULL || job->region_count == 0 || job->region_count > FERRY_FLASHER_MAX_REGIONS)
         return FERRY_ERR_ARG;
-    for (uint8_t i = 0; i < job->region_count; i++)
-        if (check_region(job, i) < 0)
+    for (unsigned i = 0; i < job->region_count; i++)
+        if (!check_region(job, i))
             return FERRY_ERR_ARG;
     return FERRY_OK;
 }
@@ -102,21 +95,17 @@ static int check_job(const struct ferry_flasher *self, const struct ferry_rom_jo
 static bool possible(struct ferry_flasher *self)
 {
     enum ferry_rom_op op = self->job.op;
-    bool reads = op == FERRY_ROM_VERIFY || op == FERRY_ROM_MD5;
-    bool opens =
-        op == FERRY_ROM_READ || op == FERRY_ROM_LOAD_RAM || op == FERRY_ROM_READ_REG || op == FERRY_ROM_WRITE_REG;
-    if (self->target.secure_download && (reads || opens)) {
-        ferry_flasher_fail(self, FERRY_ERR_SECURE_DOWNLOAD, "", FERRY_FL_NO_ADDRESS);
+    if (self->target.secure_download && (traits[op] & OPEN)) {
+        ferry_flasher_fail(self, FERRY_ERR_SECURE_DOWNLOAD, "");
         return false;
     }
-    if ((reads && !ferry_flasher_can(self, FERRY_CAP_MD5)) ||
+    if (((traits[op] & DIGEST) && !ferry_flasher_can(self, FERRY_CAP_MD5)) ||
         (op == FERRY_ROM_READ && !ferry_flasher_can(self, FERRY_CAP_READ_FLASH_SLOW))) {
-        ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED, "the ROM of this chip has no command for it",
-                           FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED, "the ROM of this chip has no command for it");
         return false;
     }
     if (op == FERRY_ROM_ERASE_CHIP && self->target.flash_size == 0) {
-        ferry_flasher_fail(self, FERRY_ERR_FLASH_SIZE, "", FERRY_FL_NO_ADDRESS);
+        ferry_flasher_fail(self, FERRY_ERR_FLASH_SIZE, "");
         return false;
     }
     return true;
@@ -124,18 +113,17 @@ static bool possible(struct ferry_flasher *self)
 
 static bool fits(struct ferry_flasher *self)
 {
-    if (!touches_flash(self->job.op))
-        return true;
     uint32_t flash = self->target.flash_size;
-    for (uint8_t i = 0; i < self->job.region_count; i++) {
+    for (unsigned i = 0; (traits[self->job.op] & FLASH) && i < self->job.region_count; i++) {
         uint32_t address = self->job.regions[i].address, end = address + self->job.regions[i].size;
         if (flash != 0 && end > flash) {
-            ferry_flasher_fail(self, FERRY_ERR_TOO_LARGE_FLASH, "a region ends behind the end of the flash", address);
+            ferry_flasher_fail_at(self, FERRY_ERR_TOO_LARGE_FLASH, "a region ends behind the end of the flash",
+                                  address);
             return false;
         }
         if (end > ADDRESS_LIMIT && !ferry_flasher_can(self, FERRY_CAP_ADDR_4BYTE_ROM)) {
-            ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED,
-                               "the ROM reaches 16 MB of flash only; addresses above would wrap around", address);
+            ferry_flasher_fail_at(self, FERRY_ERR_UNSUPPORTED,
+                                  "the ROM reaches 16 MB of flash only; addresses above would wrap around", address);
             return false;
         }
     }
@@ -147,24 +135,21 @@ static bool fits(struct ferry_flasher *self)
 static void clear_for(struct ferry_flasher *self, const struct ferry_rom_job *job)
 {
     self->job = *job;
-    if (!has_regions(job->op))
+    memset(&self->work, 0, sizeof self->work);
+    if (!(traits[job->op] & REGIONS))
         self->job.region_count = 0;
+    for (unsigned i = 0; i < self->job.region_count; i++)
+        self->work.total_size += job->regions[i].size;
     if (job->op == FERRY_ROM_ERASE_CHIP) {
         self->whole = (struct ferry_region){.address = 0, .size = self->target.flash_size};
         self->job.region_count = 1;
+        self->work.total_size = self->whole.size;
     }
     self->busy = true;
     self->error.detail = "";
     self->error.hint = "";
-    self->tries = self->reconnects = self->passes = 0;
-    self->anomaly = self->proving = self->source_known = false;
-    self->region = 0;
-    self->pos = self->erased_end = self->written = self->skipped = self->skipped_total = 0;
-    self->total_done = self->total_size = self->segment_index = 0;
-    self->seen_count = 0;
-    self->sync_tries = 0;
-    for (uint8_t i = 0; i < self->job.region_count; i++)
-        self->total_size += job->op == FERRY_ROM_ERASE_CHIP ? self->whole.size : job->regions[i].size;
+    self->region = self->pos = self->erased_end = 0;
+    self->tries = self->sync_tries = self->seen_len = 0;
 }
 
 static void begin(struct ferry_flasher *self)
@@ -184,17 +169,12 @@ static void begin(struct ferry_flasher *self)
     }
 }
 
-static bool core_operation(enum ferry_rom_op op)
-{
-    return op == FERRY_ROM_CONNECT || op == FERRY_ROM_WRITE || op == FERRY_ROM_VERIFY || op == FERRY_ROM_LEAVE;
-}
-
 int ferry_flasher_start_core(struct ferry_flasher *self, const struct ferry_rom_job *job, uint32_t now_ms)
 {
     int status = check_job(self, job);
     if (status < 0)
         return status;
-    if (self->extra == NULL && !core_operation(job->op))
+    if (self->extra == NULL && !(traits[job->op] & CORE))
         return FERRY_ERR_UNSUPPORTED;
     self->now_ms = now_ms;
     clear_for(self, job);
@@ -213,12 +193,10 @@ void ferry_flasher_enter_leave_low(struct ferry_flasher *self)
         ferry_flasher_finish(self);
     } else if (!self->cfg.has_lines) {
         // FLASH_END would leave the loader, but not into the firmware: the boot pin was read at the last reset.
-        ferry_flasher_event(self, FERRY_EVENT_WARNING,
-                            "no reset line: release BOOT and press RESET to start the firmware", 0, 0, 0);
+        ferry_flasher_warn(self, "no reset line: release BOOT and press RESET to start the firmware");
         ferry_flasher_finish(self);
     } else {
-        ferry_flasher_lines(self,
-                            &(struct ferry_line_request){.set_lines = true, .reset_asserted = true, .hold_ms = 100});
+        ferry_flasher_lines(self, FERRY_FL_SET | FERRY_FL_RESET, 0, 100);
     }
 }
 
@@ -230,7 +208,7 @@ void ferry_flasher_done_leave_low(struct ferry_flasher *self, const struct ferry
 
 void ferry_flasher_enter_leave_open(struct ferry_flasher *self)
 {
-    ferry_flasher_lines(self, &(struct ferry_line_request){.set_lines = true, .baud = self->cfg.connect_baud});
+    ferry_flasher_lines(self, FERRY_FL_SET, self->cfg.connect_baud, 0);
 }
 
 void ferry_flasher_done_leave_open(struct ferry_flasher *self, const struct ferry_rom_answer *answer)

@@ -46,34 +46,40 @@ uint32_t ferry_flasher_segment_len(const struct ferry_flasher *self, uint32_t of
 void ferry_flasher_write_begin(struct ferry_flasher *self)
 {
     if (!ferry_flasher_has_md5(self))
-        ferry_flasher_event(self, FERRY_EVENT_WARNING, "this target has no digest: what is written cannot be verified",
-                            0, 0, 0);
+        ferry_flasher_warn(self, "this target has no digest: what is written cannot be verified");
     ferry_flasher_go(self, FERRY_FL_SCAN);
 }
 
 // --- regions ---------------------------------------------------------------------------------------------------------
 
-// The region's end is reached.
-static void next_region(struct ferry_flasher *self)
+// At the end of a region: goes to the next. False: that was the last.
+static bool more_regions(struct ferry_flasher *self)
 {
-    ferry_flasher_event(self, FERRY_EVENT_REGION, "", self->region, self->written, self->skipped);
-    self->total_done += ferry_flasher_region(self)->size;
-    self->segment_index += (ferry_flasher_region(self)->size + FERRY_SEGMENT_SIZE - 1) / FERRY_SEGMENT_SIZE;
-    self->region++;
-    self->pos = self->erased_end = self->written = self->skipped = 0;
+    if (self->region == self->job.region_count)
+        return false;
+    uint32_t size = ferry_flasher_region(self)->size;
+    if (self->pos == size) {
+        if (!self->work.proving)
+            ferry_flasher_event(self, FERRY_EVENT_REGION, "", self->region, self->work.written, self->work.skipped);
+        self->work.total_done += size;
+        self->work.segment_index += (size + FERRY_SEGMENT_SIZE - 1) / FERRY_SEGMENT_SIZE;
+        self->region++;
+        self->pos = self->erased_end = self->work.written = self->work.skipped = 0;
+    }
+    return self->region < self->job.region_count;
 }
 
 static void all_written(struct ferry_flasher *self)
 {
-    if (!self->anomaly || !ferry_flasher_has_md5(self)) {
+    if (!self->work.anomaly || !ferry_flasher_has_md5(self)) {
         ferry_flasher_finish(self);
-    } else if (++self->passes > PASSES) {
-        ferry_flasher_fail(self, FERRY_ERR_VERIFY, "", self->last_address);
+    } else if (++self->work.passes > PASSES) {
+        ferry_flasher_fail_at(self, FERRY_ERR_VERIFY, "", self->last_address);
     } else {
-        self->proving = true;
-        self->anomaly = false;
+        self->work.proving = true;
+        self->work.anomaly = false;
         self->region = 0;
-        self->pos = self->total_done = self->segment_index = 0;
+        self->pos = self->work.total_done = self->work.segment_index = 0;
         ferry_flasher_go(self, FERRY_FL_PROVE_ALL);
     }
 }
@@ -84,12 +90,32 @@ static void segment_done(struct ferry_flasher *self, uint32_t written)
     uint32_t len = ferry_flasher_segment_len(self, self->pos);
     if (ferry_flasher_has_md5(self))
         ferry_flasher_event(self, FERRY_EVENT_SEGMENT, "", self->region, self->pos, len);
-    self->written += written;
-    self->skipped += len - written;
-    self->skipped_total += len - written;
+    self->work.written += written;
+    self->work.skipped += len - written;
+    self->work.skipped_total += len - written;
     self->pos += len;
     ferry_flasher_progress_made(self);
-    ferry_flasher_go(self, FERRY_FL_SCAN);
+    ferry_flasher_go(self, self->job.op == FERRY_ROM_VERIFY ? FERRY_FL_VERIFY : FERRY_FL_SCAN);
+}
+
+// The segment at pos, target against source.
+static void compare_segment(struct ferry_flasher *self)
+{
+    self->compared_twice = false;
+    ferry_flasher_compare(self, self->pos, ferry_flasher_segment_len(self, self->pos), true);
+}
+
+// True when it is the same. A digest that differs is asked for once more, as the answer may have been damaged; after
+// that *differs.
+static bool same_segment(struct ferry_flasher *self, bool *differs)
+{
+    bool same = ferry_flasher_equal(self);
+    *differs = !same && self->compared_twice;
+    if (!same && !self->compared_twice) {
+        self->compared_twice = true;
+        ferry_flasher_compare(self, self->compare_offset, self->compare_len, true);
+    }
+    return same;
 }
 
 // --- judging a segment -----------------------------------------------------------------------------------------------
@@ -98,7 +124,7 @@ static bool journal_says_proved(const struct ferry_flasher *self)
 {
     if (self->job.proved == NULL)
         return false;
-    uint32_t bit = self->segment_index + self->look / FERRY_SEGMENT_SIZE;
+    uint32_t bit = self->work.segment_index + self->look / FERRY_SEGMENT_SIZE;
     return (self->job.proved[bit / 8] >> (bit % 8) & 1) != 0;
 }
 
@@ -122,7 +148,7 @@ static uint32_t run_limit(const struct ferry_flasher *self)
 {
     // A ROM that miscounts erases is asked segment by segment; so is one that had trouble and cannot be looked into.
     bool single = ferry_flasher_can(self, FERRY_CAP_ERASE_QUIRK_8266) || self->tries >= BLIND_TRIES ||
-                  (self->anomaly && !ferry_flasher_has_md5(self));
+                  (self->work.anomaly && !ferry_flasher_has_md5(self));
     return single ? FERRY_SEGMENT_SIZE : RUN_LIMIT;
 }
 
@@ -170,9 +196,7 @@ static void judge_next(struct ferry_flasher *self)
 
 void ferry_flasher_enter_scan(struct ferry_flasher *self)
 {
-    if (self->region < self->job.region_count && self->pos == ferry_flasher_region(self)->size)
-        next_region(self);
-    if (self->region == self->job.region_count) {
+    if (!more_regions(self)) {
         all_written(self);
     } else if (self->pos < self->erased_end) { // in a run
         execute(self, all_sectors(ferry_flasher_segment_len(self, self->pos)), 0);
@@ -190,7 +214,7 @@ void ferry_flasher_done_scan(struct ferry_flasher *self, const struct ferry_rom_
 
 void ferry_flasher_enter_sample_head(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, self->look, SAMPLE, true, FERRY_FL_SAMPLE_HEAD);
+    ferry_flasher_compare(self, self->look, SAMPLE, true);
 }
 
 void ferry_flasher_done_sample_head(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -207,7 +231,7 @@ void ferry_flasher_done_sample_head(struct ferry_flasher *self, const struct fer
 void ferry_flasher_enter_sample_tail(struct ferry_flasher *self)
 {
     uint32_t len = ferry_flasher_segment_len(self, self->look);
-    ferry_flasher_compare(self, self->look + len - SAMPLE, SAMPLE, true, FERRY_FL_SAMPLE_TAIL);
+    ferry_flasher_compare(self, self->look + len - SAMPLE, SAMPLE, true);
 }
 
 void ferry_flasher_done_sample_tail(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -222,7 +246,7 @@ void ferry_flasher_done_sample_tail(struct ferry_flasher *self, const struct fer
 
 void ferry_flasher_enter_whole(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, self->look, ferry_flasher_segment_len(self, self->look), true, FERRY_FL_WHOLE);
+    ferry_flasher_compare(self, self->look, ferry_flasher_segment_len(self, self->look), true);
 }
 
 void ferry_flasher_done_whole(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -239,7 +263,7 @@ void ferry_flasher_done_whole(struct ferry_flasher *self, const struct ferry_rom
 void ferry_flasher_enter_blank(struct ferry_flasher *self)
 {
     uint32_t len = sector_round(ferry_flasher_segment_len(self, self->look));
-    ferry_flasher_compare(self, self->look, len, false, FERRY_FL_BLANK);
+    ferry_flasher_compare(self, self->look, len, false);
 }
 
 void ferry_flasher_done_blank(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -284,7 +308,7 @@ static void sector_judged(struct ferry_flasher *self, bool write, bool erase)
 
 void ferry_flasher_enter_sector_sample(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, sector_offset(self), sector_len(self, SECTOR_SAMPLE), true, FERRY_FL_SECTOR_SAMPLE);
+    ferry_flasher_compare(self, sector_offset(self), sector_len(self, SECTOR_SAMPLE), true);
 }
 
 void ferry_flasher_done_sector_sample(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -300,7 +324,7 @@ void ferry_flasher_done_sector_sample(struct ferry_flasher *self, const struct f
 
 void ferry_flasher_enter_sector_whole(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, sector_offset(self), sector_len(self, FERRY_SECTOR_SIZE), true, FERRY_FL_SECTOR_WHOLE);
+    ferry_flasher_compare(self, sector_offset(self), sector_len(self, FERRY_SECTOR_SIZE), true);
 }
 
 void ferry_flasher_done_sector_whole(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -312,7 +336,7 @@ void ferry_flasher_done_sector_whole(struct ferry_flasher *self, const struct fe
 
 void ferry_flasher_enter_sector_blank(struct ferry_flasher *self)
 {
-    ferry_flasher_compare(self, sector_offset(self), FERRY_SECTOR_SIZE, false, FERRY_FL_SECTOR_BLANK);
+    ferry_flasher_compare(self, sector_offset(self), FERRY_SECTOR_SIZE, false);
 }
 
 void ferry_flasher_done_sector_blank(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -362,8 +386,8 @@ void ferry_flasher_enter_erase(struct ferry_flasher *self)
     uint32_t sectors = len / FERRY_SECTOR_SIZE;
     uint32_t single = sectors < 2 * SECTORS ? sectors : 2 * SECTORS; // the ROM erases so many one by one
     const uint32_t words[] = {len, (len + 1023) / 1024, 1024, ferry_flasher_region(self)->address + offset, 0};
-    ferry_flasher_command(self, FERRY_ROM_OP_FLASH_BEGIN, words, ferry_flasher_can(self, FERRY_CAP_BEGIN20) ? 5 : 4,
-                          1000 + single * 400 + (sectors - single) / SECTORS * 2000);
+    ferry_flasher_begin(self, FERRY_ROM_OP_FLASH_BEGIN, words,
+                        1000 + single * 400 + (sectors - single) / SECTORS * 2000);
 }
 
 void ferry_flasher_done_erase(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
@@ -392,62 +416,46 @@ static uint32_t bytes_written(const struct ferry_flasher *self)
 
 void ferry_flasher_enter_prove(struct ferry_flasher *self)
 {
-    self->compared_twice = false;
     if (ferry_flasher_has_md5(self))
-        ferry_flasher_compare(self, self->pos, ferry_flasher_segment_len(self, self->pos), true, FERRY_FL_PROVE);
+        compare_segment(self);
     else
         segment_done(self, bytes_written(self));
-}
-
-// A digest that differs is asked for once more: the answer may have been damaged. True: it was asked for.
-bool ferry_flasher_ask_again(struct ferry_flasher *self, enum ferry_flasher_state state)
-{
-    if (self->compared_twice)
-        return false;
-    self->compared_twice = true;
-    ferry_flasher_compare(self, self->compare_offset, self->compare_len, true, state);
-    return true;
 }
 
 void ferry_flasher_done_prove(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
     (void)answer;
-    if (ferry_flasher_equal(self))
+    bool differs;
+    if (same_segment(self, &differs))
         segment_done(self, bytes_written(self));
-    else if (!ferry_flasher_ask_again(self, FERRY_FL_PROVE))
+    else if (differs)
         ferry_flasher_trouble(self, FERRY_ERR_VERIFY, -1, "what was written reads back differently");
 }
 
 // After an anomaly: everything once more. A segment that differs is written again.
 void ferry_flasher_enter_prove_all(struct ferry_flasher *self)
 {
-    if (self->pos == ferry_flasher_region(self)->size) {
-        self->total_done += ferry_flasher_region(self)->size;
-        self->segment_index += (self->pos + FERRY_SEGMENT_SIZE - 1) / FERRY_SEGMENT_SIZE;
-        self->region++;
-        self->pos = 0;
-    }
-    if (self->region == self->job.region_count) {
-        self->proving = false;
+    if (more_regions(self)) {
+        compare_segment(self);
+    } else {
+        self->work.proving = false;
         all_written(self);
-        return;
     }
-    self->compared_twice = false;
-    ferry_flasher_compare(self, self->pos, ferry_flasher_segment_len(self, self->pos), true, FERRY_FL_PROVE_ALL);
 }
 
 void ferry_flasher_done_prove_all(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
     (void)answer;
-    if (ferry_flasher_equal(self)) {
+    bool differs;
+    if (same_segment(self, &differs)) {
         self->pos += ferry_flasher_segment_len(self, self->pos);
         ferry_flasher_progress_made(self);
         ferry_flasher_go(self, FERRY_FL_PROVE_ALL);
-    } else if (!ferry_flasher_ask_again(self, FERRY_FL_PROVE_ALL)) {
-        self->proving = false;
-        self->anomaly = true;
+    } else if (differs) {
+        self->work.proving = false;
+        self->work.anomaly = true;
         self->erased_end = self->pos;
-        self->written = self->skipped = 0;
+        self->work.written = self->work.skipped = 0;
         ferry_flasher_go(self, FERRY_FL_SCAN);
     }
 }
@@ -456,31 +464,18 @@ void ferry_flasher_done_prove_all(struct ferry_flasher *self, const struct ferry
 
 void ferry_flasher_enter_verify(struct ferry_flasher *self)
 {
-    if (self->pos == ferry_flasher_region(self)->size) {
-        ferry_flasher_event(self, FERRY_EVENT_REGION, "", self->region, 0, self->pos);
-        self->total_done += self->pos;
-        self->region++;
-        self->pos = 0;
-    }
-    if (self->region == self->job.region_count) {
+    if (more_regions(self))
+        compare_segment(self);
+    else
         ferry_flasher_finish(self);
-        return;
-    }
-    self->compared_twice = false;
-    ferry_flasher_compare(self, self->pos, ferry_flasher_segment_len(self, self->pos), true, FERRY_FL_VERIFY);
 }
 
 void ferry_flasher_done_verify(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
     (void)answer;
-    uint32_t len = ferry_flasher_segment_len(self, self->pos);
-    if (ferry_flasher_equal(self)) {
-        ferry_flasher_event(self, FERRY_EVENT_SEGMENT, "", self->region, self->pos, len);
-        self->pos += len;
-        self->skipped_total += len;
-        ferry_flasher_progress_made(self);
-        ferry_flasher_go(self, FERRY_FL_VERIFY);
-    } else if (!ferry_flasher_ask_again(self, FERRY_FL_VERIFY)) {
-        ferry_flasher_fail(self, FERRY_ERR_VERIFY, "", ferry_flasher_region(self)->address + self->pos);
-    }
+    bool differs;
+    if (same_segment(self, &differs))
+        segment_done(self, 0);
+    else if (differs)
+        ferry_flasher_fail_at(self, FERRY_ERR_VERIFY, "", ferry_flasher_region(self)->address + self->pos);
 }

@@ -25,7 +25,7 @@ static int cause(int status, int peer)
 static void fail_with_cause(struct ferry_flasher *self)
 {
     self->error.peer_code = self->last_peer;
-    ferry_flasher_fail(self, self->last_status, self->last_detail, self->last_address);
+    ferry_flasher_fail_at(self, self->last_status, self->last_detail, self->last_address);
 }
 
 static void remember(struct ferry_flasher *self, int status, int peer, const char *detail)
@@ -48,23 +48,16 @@ static bool hopeless(const struct ferry_flasher *self)
     return self->last_status == FERRY_ERR_REFUSED && !line && self->tries > SAME_REFUSALS;
 }
 
-// The rate to work at becomes the next lower one. False: there is none, or no way to a new rate but a reset.
-static bool lower_rate(struct ferry_flasher *self)
+static bool slower(struct ferry_flasher *self)
 {
-    uint32_t lower = ferry_flasher_lower_rate(self->target.baud);
-    if (lower == 0 || !self->cfg.has_lines)
-        return false;
-    ferry_flasher_event(self, FERRY_EVENT_WARNING, "errors repeat; going on at a lower baud rate", self->target.baud,
-                        lower, 0);
-    self->target.baud = lower;
-    return true;
+    return ferry_flasher_lower_rate(self, "errors repeat; going on at a lower baud rate");
 }
 
 void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, const char *detail)
 {
     ferry_rom_client_abandon(&self->rom);
     remember(self, status, peer, detail);
-    self->seen_count = 0;
+    self->seen_len = 0;
     self->data_out = 0;
     if (self->job.op == FERRY_ROM_CONNECT || self->reconnecting) {
         if (self->state != FERRY_FL_DRAIN)
@@ -73,13 +66,13 @@ void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, con
             ferry_flasher_go(self, FERRY_FL_DRAIN);
         } else {
             if (self->rate > self->connect_rate && self->attempt > 0) // the first time the chip may be to blame
-                lower_rate(self);
+                slower(self);
             ferry_flasher_next_attempt(self);
         }
         return;
     }
-    if (!self->proving)
-        self->anomaly = true;
+    if (!self->work.proving)
+        self->work.anomaly = true;
     self->tries++;
     if (hopeless(self)) {
         fail_with_cause(self);
@@ -92,9 +85,14 @@ void ferry_flasher_trouble(struct ferry_flasher *self, int status, int peer, con
     ferry_flasher_go(self, FERRY_FL_DRAIN);
 }
 
+void ferry_flasher_refused(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
+}
+
 void ferry_flasher_progress_made(struct ferry_flasher *self)
 {
-    self->tries = self->reconnects = 0;
+    self->tries = self->work.reconnects = 0;
 }
 
 void ferry_flasher_enter_drain(struct ferry_flasher *self)
@@ -110,22 +108,19 @@ void ferry_flasher_done_drain(struct ferry_flasher *self, const struct ferry_rom
 
 // --- is it still there? ----------------------------------------------------------------------------------------------
 
-static void reconnect(struct ferry_flasher *self, bool slower)
+static void reconnect(struct ferry_flasher *self, bool may_slow)
 {
-    if (!self->cfg.has_lines || ++self->reconnects > RECONNECTS) {
+    if (!self->cfg.has_lines || ++self->work.reconnects > RECONNECTS) {
         if (self->rom.log.resets > 0)
             self->last_status = FERRY_ERR_TARGET_RESET;
         fail_with_cause(self);
         return;
     }
-    if (!slower || !lower_rate(self))
-        ferry_flasher_event(self, FERRY_EVENT_WARNING, "the target is reset and connected again", 0, 0, 0);
+    if (!may_slow || !slower(self))
+        ferry_flasher_warn(self, "the target is reset and connected again");
     self->reconnecting = true;
     self->synced = false;
-    self->attempt = 0;
-    self->connect_rate = self->cfg.connect_baud;
-    self->line_tries = 0;
-    ferry_flasher_go(self, FERRY_FL_RESET_LOW);
+    ferry_flasher_start_attempts(self, true);
 }
 
 void ferry_flasher_enter_resync(struct ferry_flasher *self)
@@ -165,8 +160,8 @@ void ferry_flasher_restart_job(struct ferry_flasher *self)
     switch (self->job.op) {
     case FERRY_ROM_WRITE:
         self->erased_end = self->pos;
-        self->source_known = false;
-        ferry_flasher_go(self, self->proving ? FERRY_FL_PROVE_ALL : FERRY_FL_SCAN);
+        self->work.source_known = false;
+        ferry_flasher_go(self, self->work.proving ? FERRY_FL_PROVE_ALL : FERRY_FL_SCAN);
         break;
     case FERRY_ROM_VERIFY:
         ferry_flasher_go(self, FERRY_FL_VERIFY);

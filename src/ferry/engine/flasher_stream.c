@@ -53,44 +53,37 @@ static bool may_use_window(const struct ferry_flasher *self)
            self->tries == 0 && window_chunk(self) > 0;
 }
 
-static void clear_slots(struct ferry_flasher *self)
+static void set_up(struct ferry_flasher *self)
 {
     memset(self->slots, 0, sizeof self->slots);
     self->fill_slot = self->send_slot = self->data_out = self->shift = self->repeats = 0;
     self->chunk_open = false;
-}
-
-static void set_up(struct ferry_flasher *self)
-{
-    clear_slots(self);
     self->window_now = may_use_window(self) ? 2 : 1;
     bool two = self->window_now == 2 || largest_block(self, 2) >= self->target.chip->max_block;
     self->slot_count = two ? 2 : 1;
-    self->block_size = self->window_now == 2 ? (uint16_t)window_chunk(self) : largest_block(self, self->slot_count);
+    self->block_size = self->window_now == 2 ? window_chunk(self) : largest_block(self, self->slot_count);
 }
 
 // --- groups and chunks -----------------------------------------------------------------------------------------------
 
-// The next contiguous sectors to write, from group_end on. False: none.
-static bool next_group(struct ferry_flasher *self)
+// The next contiguous sectors to write, from group_end on: *offset .. group_end. False: none.
+static bool next_group(struct ferry_flasher *self, uint32_t *offset)
 {
+    *offset = self->group_end;
     if (self->job.op == FERRY_ROM_LOAD_RAM) {
-        self->group_offset = self->group_end;
         self->group_end = ferry_flasher_region(self)->size;
-        return self->group_offset < self->group_end;
+        return *offset < self->group_end;
     }
-    uint32_t len = ferry_flasher_segment_len(self, self->pos);
-    uint32_t at =
-        (self->group_end - self->pos) / FERRY_SECTOR_SIZE + ((self->group_end - self->pos) % FERRY_SECTOR_SIZE != 0);
-    while (at < 16 && (self->need_write >> at & 1) == 0)
+    uint32_t limit = self->pos + ferry_flasher_segment_len(self, self->pos), bits = self->need_write;
+    uint32_t at = (*offset - self->pos + FERRY_SECTOR_SIZE - 1) / FERRY_SECTOR_SIZE;
+    while (at < 16 && (bits >> at & 1) == 0)
         at++;
-    uint32_t end = at;
-    while (end < 16 && (self->need_write >> end & 1) != 0)
-        end++;
-    self->group_offset = self->pos + at * FERRY_SECTOR_SIZE;
-    end *= FERRY_SECTOR_SIZE;
-    self->group_end = self->pos + (end < len ? end : len);
-    return at < 16 && self->group_offset < self->group_end;
+    *offset = self->pos + at * FERRY_SECTOR_SIZE;
+    while (bits >> at & 1)
+        at++;
+    uint32_t end = self->pos + at * FERRY_SECTOR_SIZE;
+    self->group_end = end < limit ? end : limit;
+    return *offset < self->group_end;
 }
 
 static bool tail_quirk(const struct ferry_flasher *self)
@@ -98,73 +91,64 @@ static bool tail_quirk(const struct ferry_flasher *self)
     return ferry_flasher_can(self, FERRY_CAP_DEFLATE_TAIL_32K);
 }
 
-// Raw bytes of the zlib stream of this chunk.
+// Raw bytes of the zlib stream of this chunk: whole buffers, or (the ROM writes so) whole words.
 static uint32_t packed_span(const struct ferry_flasher *self)
 {
-    if (!tail_quirk(self)) // the ROM writes whole words: the last one is filled up with FF, too
-        return (self->chunk_raw + 3u) & ~3u;
-    return (self->chunk_raw + ROM_BUFFER - 1) / ROM_BUFFER * ROM_BUFFER;
+    uint32_t unit = tail_quirk(self) ? ROM_BUFFER : 4;
+    return (self->chunk.raw + unit - 1) & ~(unit - 1);
 }
 
 static bool may_deflate(const struct ferry_flasher *self)
 {
     if (self->job.op != FERRY_ROM_WRITE || self->job.no_deflate || !ferry_flasher_can(self, FERRY_CAP_DEFLATE) ||
-        self->target.secure_download || self->tries >= PLAIN_TRIES)
+        self->tries >= PLAIN_TRIES)
         return false;
-    uint32_t end = ferry_flasher_region(self)->address + self->chunk_offset + packed_span(self);
-    return self->target.flash_size != 0 && end <= self->target.flash_size;
+    uint32_t end = ferry_flasher_region(self)->address + self->chunk.offset + packed_span(self);
+    return end <= self->target.flash_size; // 0 = unknown
 }
 
 static void ask_packed(struct ferry_flasher *self, enum ferry_request_kind kind, uint32_t offset, uint32_t len)
 {
-    struct ferry_request request = {
-        .kind = kind,
-        .region = (uint8_t)self->region,
-        .offset = offset,
-        .len = len,
-        .segment_offset = self->chunk_offset,
-        .segment_len = packed_span(self),
-    };
-    ferry_flasher_ask(self, &request);
+    ferry_flasher_ask(self, kind, offset, len, self->chunk.offset, packed_span(self));
+}
+
+static void open_chunk(struct ferry_flasher *self, uint32_t kind, uint32_t total)
+{
+    struct ferry_flasher_chunk *chunk = &self->chunk;
+    chunk->kind = kind;
+    chunk->total = total;
+    chunk->block = self->block_size;
+    chunk->blocks = (total + chunk->block - 1) / chunk->block;
+    if (kind == FERRY_FL_PACKED) // blocks of one size: nothing has to be filled up
+        chunk->block = (total + chunk->blocks - 1) / chunk->blocks;
+    self->chunk_open = true;
 }
 
 static void plain_chunk(struct ferry_flasher *self)
 {
-    self->chunk_kind = self->job.op == FERRY_ROM_LOAD_RAM ? FERRY_FL_RAM : FERRY_FL_PLAIN;
-    self->chunk_total = (self->chunk_raw + 3u) & ~3u;
-    self->chunk_block = self->block_size;
-    self->chunk_blocks = (self->chunk_total + self->chunk_block - 1) / self->chunk_block;
-    self->chunk_open = true;
+    open_chunk(self, self->job.op == FERRY_ROM_LOAD_RAM ? FERRY_FL_RAM : FERRY_FL_PLAIN, (self->chunk.raw + 3u) & ~3u);
 }
 
 // The size of the packed chunk is known: deflate if it gains 5 %.
 static void size_known(struct ferry_flasher *self, uint32_t packed)
 {
     uint32_t kept_back = tail_quirk(self) ? TRAILER : 0;
-    if (packed <= kept_back || packed > self->chunk_raw - self->chunk_raw / 20 ||
-        (self->window_now == 2 && packed > self->block_size)) {
+    if (packed <= kept_back || packed > self->chunk.raw - self->chunk.raw / 20 ||
+        (self->window_now == 2 && packed > self->block_size))
         plain_chunk(self);
-        return;
-    }
-    self->chunk_kind = FERRY_FL_PACKED;
-    self->chunk_total = packed - kept_back;
-    self->chunk_blocks = (self->chunk_total + self->block_size - 1) / self->block_size;
-    self->chunk_block = (self->chunk_total + self->chunk_blocks - 1) / self->chunk_blocks;
-    self->chunk_open = true;
+    else
+        open_chunk(self, FERRY_FL_PACKED, packed - kept_back);
 }
 
 // Opens the next chunk, or asks for its packed size. False: nothing is left.
-static bool open_chunk(struct ferry_flasher *self)
+static bool next_chunk(struct ferry_flasher *self)
 {
-    uint32_t next = self->chunk_offset + self->chunk_raw;
-    if (next >= self->group_end) {
-        if (!next_group(self))
-            return false;
-        next = self->group_offset;
-    }
+    uint32_t next = self->chunk.offset + self->chunk.raw;
+    if (next >= self->group_end && !next_group(self, &next))
+        return false;
     uint32_t left = self->group_end - next;
-    self->chunk_offset = next;
-    self->chunk_raw = self->window_now == 2 && left > self->block_size ? self->block_size : left;
+    self->chunk.offset = next;
+    self->chunk.raw = self->window_now == 2 && left > self->block_size ? self->block_size : left;
     self->chunk_at = 0;
     if (may_deflate(self))
         ask_packed(self, FERRY_REQUEST_PACKED_SIZE, 0, 4);
@@ -177,7 +161,7 @@ static bool open_chunk(struct ferry_flasher *self)
 
 static uint8_t *slot_bytes(const struct ferry_flasher *self, unsigned slot)
 {
-    return self->cfg.block + (size_t)slot * ((self->block_size + 15u) & ~15u);
+    return self->cfg.block + slot * ((self->block_size + 15u) & ~15u);
 }
 
 uint8_t *ferry_flasher_stream_target(struct ferry_flasher *self)
@@ -185,57 +169,48 @@ uint8_t *ferry_flasher_stream_target(struct ferry_flasher *self)
     return slot_bytes(self, self->fill_slot);
 }
 
-static void begin_fill(struct ferry_flasher *self)
+static void begin_fill(struct ferry_flasher *self, struct ferry_flasher_slot *slot)
 {
-    struct ferry_flasher_slot *slot = &self->slots[self->fill_slot];
-    uint32_t left = self->chunk_total - self->chunk_at * self->chunk_block;
-    *slot = (struct ferry_flasher_slot){
-        .state = FERRY_FL_FILLING,
-        .first = self->chunk_at == 0,
-        .kind = self->chunk_kind,
-        .want = (uint16_t)(left < self->chunk_block ? left : self->chunk_block),
-        .seq = self->chunk_at,
-        .chunk_offset = self->chunk_offset,
-        .chunk_raw = self->chunk_raw,
-        .chunk_blocks = self->chunk_blocks,
-        .chunk_block_size = self->chunk_block,
-    };
-    uint32_t at = self->chunk_at * self->chunk_block;
-    if (self->chunk_kind == FERRY_FL_PACKED) {
-        ask_packed(self, FERRY_REQUEST_PACKED, at, slot->want);
+    uint32_t at = self->chunk_at * self->chunk.block, left = self->chunk.total - at;
+    slot->state = FERRY_FL_FILLING;
+    slot->begun = false;
+    slot->len = (uint16_t)(left < self->chunk.block ? left : self->chunk.block);
+    slot->seq = self->chunk_at;
+    slot->chunk = self->chunk;
+    if (self->chunk.kind == FERRY_FL_PACKED) {
+        ask_packed(self, FERRY_REQUEST_PACKED, at, slot->len);
         return;
     }
-    uint32_t raw = self->chunk_raw - at < slot->want ? self->chunk_raw - at : slot->want;
-    memset(slot_bytes(self, self->fill_slot) + raw, 0xff, slot->want - raw); // blocks are multiples of 4
-    ferry_flasher_ask(self, &(struct ferry_request){.kind = FERRY_REQUEST_RAW,
-                                                    .region = (uint8_t)self->region,
-                                                    .offset = self->chunk_offset + at,
-                                                    .len = raw});
+    uint32_t raw = self->chunk.raw - at < slot->len ? self->chunk.raw - at : slot->len;
+    memset(ferry_flasher_stream_target(self) + raw, 0xff, slot->len - raw); // blocks are multiples of 4
+    ferry_flasher_ask(self, FERRY_REQUEST_RAW, self->chunk.offset + at, raw, 0, 0);
 }
 
-// Starts filling a free slot. False: none free, nothing left, or a request is under way.
+// Starts filling the next slot, or opens a chunk. False: it is not free, a request is under way, or nothing is left.
 static bool fill(struct ferry_flasher *self)
 {
-    if (self->data_wanted || self->slots[self->fill_slot].state != FERRY_FL_EMPTY)
+    struct ferry_flasher_slot *slot = &self->slots[self->fill_slot];
+    if ((self->wishes & FERRY_WANT_DATA) || slot->state != FERRY_FL_EMPTY)
         return false;
     if (!self->chunk_open)
-        return open_chunk(self);
-    begin_fill(self);
+        return next_chunk(self);
+    begin_fill(self, slot);
     return true;
+}
+
+static uint8_t after(const struct ferry_flasher *self, uint8_t slot)
+{
+    return slot + 1u < self->slot_count ? 1 : 0;
 }
 
 void ferry_flasher_stream_supplied(struct ferry_flasher *self)
 {
     if (self->request.kind == FERRY_REQUEST_PACKED_SIZE) {
-        size_known(self, (uint32_t)self->small[0] | (uint32_t)self->small[1] << 8 | (uint32_t)self->small[2] << 16 |
-                             (uint32_t)self->small[3] << 24);
+        size_known(self, ferry_rom_word(self->small));
     } else {
-        struct ferry_flasher_slot *slot = &self->slots[self->fill_slot];
-        slot->len = slot->want;
-        slot->state = FERRY_FL_READY;
-        self->fill_slot = (uint8_t)((self->fill_slot + 1) % self->slot_count);
-        if (++self->chunk_at == self->chunk_blocks)
-            self->chunk_open = false;
+        self->slots[self->fill_slot].state = FERRY_FL_READY;
+        self->fill_slot = after(self, self->fill_slot);
+        self->chunk_open = ++self->chunk_at != self->chunk.blocks;
     }
     ferry_flasher_stream_run(self);
 }
@@ -244,21 +219,24 @@ void ferry_flasher_stream_supplied(struct ferry_flasher *self)
 
 static void send_begin(struct ferry_flasher *self, struct ferry_flasher_slot *slot)
 {
-    uint32_t address = ferry_flasher_region(self)->address + slot->chunk_offset;
-    uint32_t erase = 0, timeout_ms = 3000;
-    if (slot->kind == FERRY_FL_RAM) {
-        erase = slot->chunk_raw; // here it is the size
-    } else if (ferry_flasher_can(self, FERRY_CAP_ERASE_QUIRK_8266)) {
-        erase = ferry_rom_erase_size_8266(address, slot->chunk_raw);
-        timeout_ms += slot->chunk_raw / FERRY_SECTOR_SIZE * 800;
-    }
-    uint32_t blocks = slot->chunk_blocks + (slot->kind == FERRY_FL_PACKED && tail_quirk(self) ? 1 : 0);
-    const uint32_t words[] = {erase, blocks, slot->chunk_block_size, address, 0};
     static const uint8_t ops[] = {FERRY_ROM_OP_FLASH_BEGIN, FERRY_ROM_OP_FLASH_DEFL_BEGIN, FERRY_ROM_OP_MEM_BEGIN};
-    bool five = slot->kind != FERRY_FL_RAM && ferry_flasher_can(self, FERRY_CAP_BEGIN20);
-    ferry_flasher_command(self, ops[slot->kind], words, five ? 5 : 4, timeout_ms);
+    const struct ferry_flasher_chunk *chunk = &slot->chunk;
+    uint32_t address = ferry_flasher_region(self)->address + chunk->offset;
+    uint32_t words[] = {0, chunk->blocks, chunk->block, address, 0}, timeout_ms = 3000;
     slot->begun = true;
     self->shift = 0;
+    if (chunk->kind == FERRY_FL_RAM) {
+        words[0] = chunk->raw; // here it is the size, and there is no fifth word
+        ferry_flasher_command(self, FERRY_ROM_OP_MEM_BEGIN, words, 4, timeout_ms);
+        return;
+    }
+    if (ferry_flasher_can(self, FERRY_CAP_ERASE_QUIRK_8266)) {
+        words[0] = ferry_rom_erase_size_8266(address, chunk->raw);
+        timeout_ms += chunk->raw / FERRY_SECTOR_SIZE * 800;
+    }
+    if (chunk->kind == FERRY_FL_PACKED && tail_quirk(self))
+        words[1]++;
+    ferry_flasher_begin(self, ops[chunk->kind], words, timeout_ms);
 }
 
 static void send_data(struct ferry_flasher *self, struct ferry_flasher_slot *slot)
@@ -268,42 +246,45 @@ static void send_data(struct ferry_flasher *self, struct ferry_flasher_slot *slo
     uint8_t head[FERRY_ROM_DATA_HEAD_SIZE];
     ferry_rom_words(head, words, 4);
     // The port may still hold most of it when it has left here; a page takes 3 ms at worst.
-    uint32_t raw = slot->kind == FERRY_FL_PACKED ? slot->chunk_raw + ROM_BUFFER : slot->len;
+    uint32_t raw = slot->chunk.kind == FERRY_FL_PACKED ? slot->chunk.raw + ROM_BUFFER : slot->len;
     uint32_t timeout_ms = 3000 + ferry_flasher_wire_ms(self, slot->len * 2u) + raw / 256 * 4;
-    int status = ferry_rom_client_send(&self->rom, ops[slot->kind], head, sizeof head,
-                                       slot_bytes(self, self->send_slot), slot->len, timeout_ms);
-    if (status < 0)
-        ferry_flasher_fail(self, status, "two blocks at once", FERRY_FL_NO_ADDRESS);
+    ferry_flasher_send(self, ops[slot->chunk.kind], head, sizeof head, slot_bytes(self, self->send_slot), slot->len,
+                       timeout_ms);
     slot->state = FERRY_FL_SENT;
     self->data_out++;
 }
 
 static bool may_send(const struct ferry_flasher *self)
 {
-    if (ferry_rom_client_tx_busy(&self->rom) || self->rom.pending_count == FERRY_ROM_CLIENT_WINDOW)
+    if (ferry_rom_client_tx_busy(&self->rom))
         return false;
-    return self->window_now == 2 ? self->data_out < 2 : self->rom.pending_count == 0;
+    return self->window_now == 2 ? self->data_out < 2 && self->rom.pending_count < FERRY_ROM_CLIENT_WINDOW
+                                 : self->rom.pending_count == 0;
 }
 
-// With two in flight nothing is ever sent again from here: a slot is free when its frame has left.
-static void free_sent(struct ferry_flasher *self)
+static void free_slot(struct ferry_flasher *self, struct ferry_flasher_slot *slot)
 {
-    struct ferry_flasher_slot *slot = &self->slots[self->send_slot];
-    if (slot->state != FERRY_FL_SENT || ferry_rom_client_tx_busy(&self->rom))
-        return;
     slot->state = FERRY_FL_EMPTY;
-    self->send_slot = (uint8_t)((self->send_slot + 1) % self->slot_count);
+    self->send_slot = after(self, self->send_slot);
+}
+
+static struct ferry_flasher_slot *sending(struct ferry_flasher *self)
+{
+    return &self->slots[self->send_slot];
 }
 
 // Sends what is ready. False: nothing could be sent.
 static bool send(struct ferry_flasher *self)
 {
-    if (self->window_now == 2)
-        free_sent(self);
-    struct ferry_flasher_slot *slot = &self->slots[self->send_slot];
+    struct ferry_flasher_slot *slot = sending(self);
+    // With two in flight nothing is ever sent again from here: a slot is free when its frame has left.
+    if (self->window_now == 2 && slot->state == FERRY_FL_SENT && !ferry_rom_client_tx_busy(&self->rom)) {
+        free_slot(self, slot);
+        slot = sending(self);
+    }
     if (slot->state != FERRY_FL_READY || !may_send(self))
         return false;
-    if (slot->first && !slot->begun)
+    if (slot->seq == 0 && !slot->begun)
         send_begin(self, slot);
     else
         send_data(self, slot);
@@ -312,7 +293,7 @@ static bool send(struct ferry_flasher *self)
 
 static bool all_done(const struct ferry_flasher *self)
 {
-    return !self->data_wanted && !self->chunk_open && self->rom.pending_count == 0 &&
+    return !(self->wishes & FERRY_WANT_DATA) && !self->chunk_open && self->rom.pending_count == 0 &&
            self->slots[0].state == FERRY_FL_EMPTY && self->slots[1].state == FERRY_FL_EMPTY;
 }
 
@@ -330,15 +311,14 @@ static void group_done(struct ferry_flasher *self)
 
 void ferry_flasher_stream_run(struct ferry_flasher *self)
 {
-    bool more = true, left = true;
-    while (more && self->state == FERRY_FL_STREAM && self->busy) {
-        more = send(self);
-        if (left && !self->data_wanted && self->slots[self->fill_slot].state == FERRY_FL_EMPTY) {
-            left = fill(self);
-            more = more || left;
-        }
-    }
-    if (self->busy && self->state == FERRY_FL_STREAM && !left && all_done(self))
+    bool sent, filled;
+    do {
+        if (self->state != FERRY_FL_STREAM || !self->busy)
+            return;
+        sent = send(self);
+        filled = fill(self);
+    } while (sent || filled);
+    if (all_done(self))
         group_done(self);
 }
 
@@ -346,15 +326,9 @@ void ferry_flasher_enter_stream(struct ferry_flasher *self)
 {
     set_up(self);
     self->group_end = self->job.op == FERRY_ROM_WRITE ? self->pos : 0;
-    self->chunk_offset = self->acked = self->group_end;
-    self->chunk_raw = 0;
+    self->chunk.offset = self->acked = self->group_end;
+    self->chunk.raw = 0;
     ferry_flasher_stream_run(self);
-}
-
-void ferry_flasher_done_stream(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
-{
-    (void)self;
-    (void)answer;
 }
 
 // --- answers ---------------------------------------------------------------------------------------------------------
@@ -362,8 +336,8 @@ void ferry_flasher_done_stream(struct ferry_flasher *self, const struct ferry_ro
 // The block at hand was refused for its checksum. True: it goes out again under the next number.
 static bool repeat_block(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    struct ferry_flasher_slot *slot = &self->slots[self->send_slot];
-    if (self->window_now == 2 || slot->kind == FERRY_FL_PACKED || slot->state != FERRY_FL_SENT ||
+    struct ferry_flasher_slot *slot = sending(self);
+    if (self->window_now == 2 || slot->chunk.kind == FERRY_FL_PACKED || slot->state != FERRY_FL_SENT ||
         answer->error != FERRY_ROM_ERR_CHECKSUM || ++self->repeats > REPEATS)
         return false;
     self->shift++;
@@ -372,24 +346,23 @@ static bool repeat_block(struct ferry_flasher *self, const struct ferry_rom_answ
     return true;
 }
 
-void ferry_flasher_stream_answer(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+void ferry_flasher_done_stream(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
 {
-    bool data = self->rom.answered_op == FERRY_ROM_OP_FLASH_DATA ||
-                self->rom.answered_op == FERRY_ROM_OP_FLASH_DEFL_DATA || self->rom.answered_op == FERRY_ROM_OP_MEM_DATA;
+    uint8_t op = self->rom.answered_op;
+    bool data = op == FERRY_ROM_OP_FLASH_DATA || op == FERRY_ROM_OP_FLASH_DEFL_DATA || op == FERRY_ROM_OP_MEM_DATA;
     if (data)
         self->data_out--;
     if (!answer->good) {
         if (!data || !repeat_block(self, answer)) {
-            ferry_flasher_trouble(self, FERRY_ERR_REFUSED, answer->error, ferry_rom_error_text(answer->error));
+            ferry_flasher_refused(self, answer);
             return;
         }
     } else if (data && self->window_now == 2) {
         self->acked += self->block_size;
     } else if (data) {
-        const struct ferry_flasher_slot *slot = &self->slots[self->send_slot];
-        self->acked = slot->chunk_offset + slot->chunk_raw * (slot->seq + 1) / slot->chunk_blocks;
-        self->slots[self->send_slot].state = FERRY_FL_EMPTY;
-        self->send_slot = (uint8_t)((self->send_slot + 1) % self->slot_count);
+        struct ferry_flasher_slot *slot = sending(self);
+        self->acked = slot->chunk.offset + slot->chunk.raw * (slot->seq + 1) / slot->chunk.blocks;
+        free_slot(self, slot);
     }
     ferry_flasher_stream_run(self);
 }

@@ -25,7 +25,7 @@ int ferry_rom_client_send(struct ferry_rom_client *self, uint8_t op, const uint8
     ferry_rom_header(self->head, op, (uint16_t)(head_len + body_len), checksum);
     if (head_len > 0)
         memcpy(self->head + FERRY_ROM_HEADER_SIZE, head, head_len);
-    self->head_len = (uint8_t)(FERRY_ROM_HEADER_SIZE + head_len);
+    self->head_len = FERRY_ROM_HEADER_SIZE + head_len;
     self->body = body;
     self->body_len = body_len;
     self->at = 0;

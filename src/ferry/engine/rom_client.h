@@ -26,24 +26,24 @@ struct ferry_rom_pending {
 
 struct ferry_rom_client {
     // The frame being sent: head, then body (the caller's bytes, until tx_busy() is false).
-    uint8_t head[FERRY_ROM_CLIENT_HEAD];
-    uint8_t head_len;
     const uint8_t *body;
     size_t body_len;
-    size_t at;        // next byte of head + body
-    uint8_t tx_state; // private: 0 = idle
+    size_t head_len;
+    size_t at;         // next byte of head + body
+    uint32_t tx_state; // private: 0 = idle
     // Commands sent and not answered, oldest first.
+    uint32_t pending_count;
     struct ferry_rom_pending pending[FERRY_ROM_CLIENT_WINDOW];
-    uint8_t pending_count;
+    uint32_t wire_bytes; // sent since init
     uint8_t answered_op; // of the command that was answered last
     uint8_t last_op;     // that its answer carried (a refusal: that of the command before)
-    // What arrives.
-    struct ferry_slip_decoder decoder;
-    uint8_t rx[FERRY_ROM_HEADER_SIZE + FERRY_ROM_MAX_BODY + 8];
-    struct ferry_rom_answer answer; // valid after feed() has set *answered, until the next feed()
-    struct ferry_rom_log log;
     bool echoed;         // a request came back as it was
-    uint32_t wire_bytes; // sent since init
+    // What arrives.
+    struct ferry_rom_answer answer; // valid after feed() has set *answered, until the next feed()
+    struct ferry_slip_decoder decoder;
+    struct ferry_rom_log log;
+    uint8_t head[FERRY_ROM_CLIENT_HEAD];
+    uint8_t rx[FERRY_ROM_HEADER_SIZE + FERRY_ROM_MAX_BODY + 8];
 };
 
 void ferry_rom_client_init(struct ferry_rom_client *self);

@@ -17,20 +17,28 @@ static void trace(const struct ferry_pump *self, uint32_t now_ms, enum ferry_tra
 
 // --- wire ------------------------------------------------------------------------------------------------------------
 
+// Keeps an error of the port; true when there was one.
+static bool failed(struct ferry_pump *self, int status)
+{
+    if (status < 0)
+        self->wire_error = status;
+    return status < 0;
+}
+
+// Fills the receive buffer. False: nothing has arrived.
+static bool read_wire(struct ferry_pump *self, uint32_t now_ms)
+{
+    int got = self->stream->read(self->stream->ctx, self->rx, sizeof self->rx);
+    self->rx_at = 0;
+    self->rx_len = failed(self, got) ? 0 : (size_t)got;
+    trace(self, now_ms, FERRY_TRACE_FROM_TARGET, self->rx, self->rx_len);
+    return self->rx_len > 0;
+}
+
 // Bytes from the wire to the engine. True: something moved.
 static bool receive(struct ferry_pump *self, uint32_t now_ms)
 {
-    if (self->rx_at == self->rx_len) {
-        int got = self->stream->read(self->stream->ctx, self->rx, sizeof self->rx);
-        if (got < 0) {
-            self->wire_error = got;
-            return false;
-        }
-        self->rx_at = 0;
-        self->rx_len = (size_t)got;
-        trace(self, now_ms, FERRY_TRACE_FROM_TARGET, self->rx, self->rx_len);
-    }
-    if (self->rx_at == self->rx_len)
+    if (self->rx_at == self->rx_len && !read_wire(self, now_ms))
         return false;
     size_t used = self->ops->feed(self->engine, self->rx + self->rx_at, self->rx_len - self->rx_at, now_ms);
     self->rx_at += used;
@@ -48,10 +56,8 @@ static bool transmit(struct ferry_pump *self, uint32_t now_ms)
     if (self->tx_at == self->tx_len)
         return false;
     int taken = self->stream->write(self->stream->ctx, self->tx + self->tx_at, self->tx_len - self->tx_at);
-    if (taken < 0) {
-        self->wire_error = taken;
+    if (failed(self, taken))
         return false;
-    }
     self->tx_at += (size_t)taken;
     self->tx_taken += (uint32_t)taken;
     return taken > 0;
@@ -59,13 +65,9 @@ static bool transmit(struct ferry_pump *self, uint32_t now_ms)
 
 static void drop_received(struct ferry_pump *self, uint32_t now_ms)
 {
+    for (unsigned i = 0; i < ROUNDS && read_wire(self, now_ms); i++)
+        ;
     self->rx_at = self->rx_len = 0;
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        int got = self->stream->read(self->stream->ctx, self->rx, sizeof self->rx);
-        if (got <= 0)
-            return;
-        trace(self, now_ms, FERRY_TRACE_FROM_TARGET, self->rx, (size_t)got);
-    }
 }
 
 // --- lines -----------------------------------------------------------------------------------------------------------
@@ -99,9 +101,7 @@ static void set_lines(struct ferry_pump *self, const struct ferry_line_request *
         return;
     if (request->reset_asserted) // what has not left was for a chip that is gone
         self->tx_at = self->tx_len = 0;
-    int status = self->lines->set(self->lines->ctx, request->reset_asserted, request->boot_asserted);
-    if (status < 0)
-        self->wire_error = status;
+    failed(self, self->lines->set(self->lines->ctx, request->reset_asserted, request->boot_asserted));
 }
 
 // Serves the engine's wish for lines, rate and pause. True: it is fulfilled.
@@ -116,11 +116,8 @@ static bool serve_lines(struct ferry_pump *self, uint32_t now_ms)
         self->lines_set = true; // once, however long the last bytes take to leave
         if (request.baud != 0 && !all_left(self))
             return false;
-        if (request.baud != 0 && self->stream->set_baud != NULL) {
-            int status = self->stream->set_baud(self->stream->ctx, request.baud);
-            if (status < 0)
-                self->wire_error = status;
-        }
+        if (request.baud != 0 && self->stream->set_baud != NULL)
+            failed(self, self->stream->set_baud(self->stream->ctx, request.baud));
         self->lines_set = false;
         self->holding = true;
         self->hold_until_ms = now_ms + request.hold_ms;
@@ -168,15 +165,21 @@ static bool serve_output(struct ferry_pump *self)
     size_t len = self->ops->output(self->engine, &offset, bytes, sizeof bytes);
     if (len == 0)
         return false;
-    if (self->output != NULL) {
-        int status = self->output(self->output_ctx, offset, bytes, len);
-        if (status < 0)
-            self->wire_error = status;
-    }
+    if (self->output != NULL)
+        failed(self, self->output(self->output_ctx, offset, bytes, len));
     return true;
 }
 
 // --- the loop --------------------------------------------------------------------------------------------------------
+
+// Lets time pass where it is due.
+static bool pass_time(struct ferry_pump *self, uint32_t now_ms)
+{
+    bool due = self->ops->deadline(self->engine, now_ms) == 0;
+    if (due)
+        self->ops->step(self->engine, now_ms);
+    return due;
+}
 
 static bool turn(struct ferry_pump *self, uint32_t now_ms)
 {
@@ -191,10 +194,7 @@ static bool turn(struct ferry_pump *self, uint32_t now_ms)
     if (wants & FERRY_WANT_DATA)
         moved = serve_data(self, now_ms) || moved;
     moved = transmit(self, now_ms) || moved;
-    if (!moved && self->ops->deadline(self->engine, now_ms) == 0) {
-        self->ops->step(self->engine, now_ms);
-        moved = true;
-    }
+    moved = moved || pass_time(self, now_ms);
     if (wants & FERRY_WANT_OUTPUT)
         moved = serve_output(self) || moved;
     return moved && self->wire_error == 0;
@@ -223,8 +223,8 @@ uint32_t ferry_pump_step(struct ferry_pump *self, uint32_t now_ms, uint32_t *wai
     if (self->wire_error != 0)
         return FERRY_WANT_FAILED;
     // A peer that never stops talking must not keep deadlines from passing.
-    if (rounds == ROUNDS && self->ops->deadline(self->engine, now_ms) == 0)
-        self->ops->step(self->engine, now_ms);
+    if (rounds == ROUNDS)
+        pass_time(self, now_ms);
     uint32_t wants = self->ops->wants(self->engine);
     if (!(wants & (FERRY_WANT_DONE | FERRY_WANT_FAILED)))
         *wait_ms = time_to_wait(self, now_ms);

@@ -126,53 +126,40 @@ static int pack_some(struct ferry_supply_basic *self, size_t room, size_t *made)
     return status;
 }
 
-static int serve_packed_size(struct ferry_supply_basic *self, const struct ferry_request *request, answer_fn answer,
-                             void *to)
+static int answer_size(uint32_t size, answer_fn answer, void *to)
 {
-    int status = FERRY_OK;
-    uint32_t size = 0;
-    if (self->deflate != NULL) {
-        status = open_packing(self, request);
-        while (status == 0) {
-            size_t made;
-            status = pack_some(self, SIZE_MAX, &made);
-        }
-        size = self->packed_at;
-        self->packing_open = false;
-    }
-    if (status < 0)
-        return status;
     uint8_t out[4];
     ferry_store32le(out, size);
     answer(to, 0, out, sizeof out);
     return FERRY_OK;
 }
 
+// A part of the stream, or only its size: then nothing of it is wanted, up to its end.
 static int serve_packed(struct ferry_supply_basic *self, const struct ferry_request *request, answer_fn answer,
                         void *to)
 {
+    bool size = request->kind == FERRY_REQUEST_PACKED_SIZE;
+    uint32_t start = size ? UINT32_MAX : request->offset, end = size ? UINT32_MAX : start + request->len;
     if (self->deflate == NULL)
-        return FERRY_ERR_UNSUPPORTED;
-    if (!same_segment(self, request) || self->packed_at > request->offset) {
-        int status = open_packing(self, request);
-        if (status < 0)
-            return status;
-    }
-    uint32_t end = request->offset + request->len;
-    int status = 0;
+        return size ? answer_size(0, answer, to) : FERRY_ERR_UNSUPPORTED;
+    int status = FERRY_OK;
+    if (size || !same_segment(self, request) || self->packed_at > start)
+        status = open_packing(self, request);
     while (self->packed_at < end && status == 0) {
         uint32_t from = self->packed_at;
-        uint32_t limit = from < request->offset ? request->offset : end;
         size_t made;
-        status = pack_some(self, limit - from, &made);
-        if (status >= 0 && from >= request->offset && made > 0)
+        status = pack_some(self, (from < start ? start : end) - from, &made);
+        if (status >= 0 && from >= start && made > 0)
             answer(to, from, self->scratch + self->scratch_size / 2, made);
     }
     if (status != 0)
         self->packing_open = false;
-    if (status >= 0 && self->packed_at < end) // the stream is shorter than it was when its size was asked for
-        return FERRY_ERR_STORAGE_CHANGED;
-    return status < 0 ? status : FERRY_OK;
+    if (status < 0)
+        return status;
+    if (size)
+        return answer_size(self->packed_at, answer, to);
+    // Else the stream is shorter than it was when its size was asked for.
+    return self->packed_at < end ? FERRY_ERR_STORAGE_CHANGED : FERRY_OK;
 }
 
 static int serve(void *ctx, const struct ferry_request *request, answer_fn answer, void *to)
@@ -182,7 +169,6 @@ static int serve(void *ctx, const struct ferry_request *request, answer_fn answe
     case FERRY_REQUEST_RAW:
         return serve_raw(self, request, answer, to);
     case FERRY_REQUEST_PACKED_SIZE:
-        return serve_packed_size(self, request, answer, to);
     case FERRY_REQUEST_PACKED:
         return serve_packed(self, request, answer, to);
     case FERRY_REQUEST_MD5:
