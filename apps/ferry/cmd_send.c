@@ -26,7 +26,7 @@ static const struct cli_help help = {
     .examples =
         "  ferry send build/blink.bin -p /dev/ttyUSB0              a firmware, by the wire that its log comes from\n"
         "  ferry send build/blink.bin -p socket://192.168.1.7:3232\n"
-                "  ferry send build/blink.bin -p 'udp://192.168.1.7:3232?mtu=250'\n"
+        "  ferry send build/blink.bin -p 'udp://192.168.1.7:3232?mtu=250'\n"
         "  ferry send web.bin --partition storage -p /dev/ttyUSB0  a data partition (SPIFFS, LittleFS, NVS image)\n"
         "  ferry send notes.txt --file notes.txt -p socket://127.0.0.1:3232\n",
     .groups = CLI_OPT_OUTPUT | CLI_OPT_LINK | CLI_OPT_SEND,

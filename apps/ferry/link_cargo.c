@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/ferry/link_tell.h"
 #include "ferry/base/status.h"
 #include "ferry/chip/chip.h"
 #include "ferry/codec/image.h"
@@ -109,6 +110,8 @@ static int look_at_image(struct link_cargo *self, const struct cli_options *o, c
     if (look.image.has_app_desc) {
         memcpy(m->project, look.image.app.project, sizeof m->project);
         memcpy(m->version, look.image.app.version, sizeof m->version);
+        link_tell_ascii(m->project);
+        link_tell_ascii(m->version);
         snprintf(self->name, sizeof self->name, "%s %s", m->project, m->version);
     }
     return status;

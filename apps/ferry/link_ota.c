@@ -35,6 +35,8 @@ static void describe(struct link_ota *self, uint32_t address)
     memset(&self->app, 0, sizeof self->app);
     if (self->flash.read(self->flash.ctx, address + APP_DESC, bytes, sizeof bytes) == FERRY_OK)
         ferry_app_desc_parse(&self->app, bytes);
+    link_tell_ascii(self->app.project);
+    link_tell_ascii(self->app.version);
 }
 
 // The one that the loader of the virtual chip shows, too.
