@@ -16,9 +16,12 @@ static bool pin_read(void *ctx)
     bool low = p->low[f->net][e->end] || (p->low[f->net][!e->end] && !p->cut[f->net]);
     if (p->cfg.spike_every_us && e->due_ns >= e->spike_ns) {
         e->spike_ns = e->due_ns + random_bits(p) % (2000 * p->cfg.spike_every_us);
-        low = !low;
+        e->spike_left = p->cfg.spike_reads ? p->cfg.spike_reads : 1;
     }
-    return !low;
+    if (!e->spike_left)
+        return !low;
+    e->spike_left--;
+    return low;
 }
 
 static void pin_write(void *ctx, bool level)
@@ -55,7 +58,7 @@ void pins_attach(struct pins *self, int end, void (*tick)(void *wire), void *wir
 static void next_due(struct pins *p, struct pins_end *e)
 {
     e->next_ns += p->cfg.tick_ns[e->end];
-    e->due_ns = (uint64_t)e->next_ns + (p->cfg.jitter_ns ? random_bits(p) % p->cfg.jitter_ns : 0);
+    e->due_ns = (uint64_t)e->next_ns + (p->cfg.jitter_ns ? (uint64_t)random_bits(p) * p->cfg.jitter_ns >> 31 : 0);
 }
 
 void pins_run(struct pins *self, uint64_t to_ns)
@@ -67,5 +70,16 @@ void pins_run(struct pins *self, uint64_t to_ns)
         if (e->tick && !(self->deaf && e->end == 1))
             e->tick(e->wire);
         next_due(self, e);
+    }
+}
+
+void pins_skip(struct pins *self, uint64_t to_ns)
+{
+    for (int e = 0; e < 2; e++) {
+        struct pins_end *end = &self->end[e];
+        double ticks = (double)to_ns > end->next_ns ? ((double)to_ns - end->next_ns) / self->cfg.tick_ns[e] : 0;
+        end->next_ns += (double)(uint64_t)ticks * self->cfg.tick_ns[e];
+        end->spike_ns += (uint64_t)end->next_ns - end->due_ns; // spikes come while somebody ticks
+        end->due_ns = (uint64_t)end->next_ns;
     }
 }

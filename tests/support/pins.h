@@ -10,7 +10,8 @@
 struct pins_cfg {
     double tick_ns[2];       // period of each end, clock error included
     uint32_t jitter_ns;      // a tick is late by 0 .. so much; the next is not
-    uint32_t spike_every_us; // of each end's reading: a spike of one reading, so often on the average; 0 = never
+    uint32_t spike_every_us; // of each end's reading: a spike, so often on the average; 0 = never
+    uint32_t spike_reads;    // readings that a spike lasts, 0 = 1
     uint64_t seed;
 };
 
@@ -20,6 +21,7 @@ struct pins_end {
     double next_ns; // its next tick, without jitter
     uint64_t due_ns;
     uint64_t spike_ns;
+    uint32_t spike_left;
     void (*tick)(void *wire);
     void *wire;
     struct pins_foot {
@@ -43,5 +45,7 @@ void pins_init(struct pins *self, const struct pins_cfg *cfg);
 void pins_attach(struct pins *self, int end, void (*tick)(void *wire), void *wire);
 // Time passes until to_ns (of both clocks).
 void pins_run(struct pins *self, uint64_t to_ns);
+// Time passes, but nobody ticks: both processors stand still.
+void pins_skip(struct pins *self, uint64_t to_ns);
 
 #endif

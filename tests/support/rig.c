@@ -195,7 +195,9 @@ static uint64_t wake_ns(const struct rig *r, int d)
     if (r->cfg.wire)
         return r->now_ns + WIRE_STEP_NS;
     if (r->cfg.mtu)
-        return r->air[d].count ? r->air[d].queue[0].at_ns : UINT64_MAX;
+        return !r->air[d].count                       ? UINT64_MAX
+               : r->air[d].queue[0].at_ns > r->now_ns ? r->air[d].queue[0].at_ns
+                                                      : r->now_ns + 50000; // nobody has taken it: looked at again
     if (e->fresh)
         return r->now_ns;
     uint64_t n = w->tail - w->head;

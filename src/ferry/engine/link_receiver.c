@@ -331,7 +331,9 @@ static void keep_info(struct ferry_link_receiver *self, const struct ferry_targe
     self->write_unit = info->write_unit ? info->write_unit : RECEIVER_PAGE;
     if (self->write_unit > 1024 || 1024 % self->write_unit)
         self->write_unit = 1024;
-    self->deaf = self->deaf || info->deaf;
+    // A port that cannot hold two frames is of no use during an erase.
+    bool too_small = self->cfg.wire_buffer && self->cfg.wire_buffer < 2 * self->cfg.frame_size;
+    self->deaf = self->deaf || info->deaf || too_small;
     self->on_trial = info->boot_state == FERRY_BOOT_TRIAL;
     memcpy(self->running, info->sha256, 32);
 }

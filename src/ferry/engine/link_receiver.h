@@ -23,7 +23,8 @@ struct ferry_link_receiver_cfg {
     uint32_t window_size; // 1024 .. 61440, a multiple of 1024
     uint8_t *frame;       // one plain frame; its size decides the largest chunk
     size_t frame_size;    // FERRY_LINK_PLAIN_BUFFER(chunk), >= 256; chunk at most a quarter of the window is best
-    uint32_t wire_buffer; // bytes that the port goes on receiving while the receiver is not called; 0 = none
+    uint32_t wire_buffer; // bytes that the port goes on receiving while the receiver is not called; 0 = unknown (lost
+                          // bytes tell); less than two frames: the same as info.deaf
     uint16_t mtu;         // largest frame on a packet wire (20 .. 1500), 0 = byte wire
     uint32_t start_baud, max_baud; // rate after a reset and highest one; 0 = the wire has no rate
     uint32_t session_ms;           // a session ends after so long without a frame; 0 = 10000

@@ -343,6 +343,9 @@ void ferry_link_sender_refused(struct ferry_link_sender *self, int status, uint8
         self->repairs++;
         ferry_link_sender_tell(self, FERRY_EVENT_WARNING, "the flash differs from what was sent; repairing", 0, 0, 0);
         ferry_link_sender_enter(self, LINK_STEP_BEGIN);
+    } else if (self->step == LINK_STEP_REVERT && self->target.boot_state == FERRY_BOOT_REVERTED &&
+               self->target.give_up == FERRY_GIVE_UP_ASKED) {
+        ferry_link_sender_done(self); // the answer was lost, and the target has restarted since
     } else {
         ferry_link_sender_fail_peer(self, status, fault);
     }

@@ -124,6 +124,8 @@ void ferry_link_sender_lost(struct ferry_link_sender *self, const char *why)
     self->asking = self->resend = self->building = false;
     self->want_kind = 0;
     self->patterns_left = 0;
+    self->beacons = 0; // what came before says nothing about why nobody answers now
+    self->reader.bytes = self->reader.frames = self->reader.damaged = self->reader.stray = 0;
     self->connect_by_ms = self->now_ms + self->cfg.reconnect_ms;
     self->next_hello_ms = self->now_ms;
     self->after_hello = self->rebooted ? LINK_STEP_BOOTED : LINK_STEP_GO;
