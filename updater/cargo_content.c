@@ -6,6 +6,7 @@
 #include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
 #include "ferry/chip/chip.h"
+#include "updater/cargo_memory.h"
 
 #define PIECE 2048u
 
@@ -89,6 +90,26 @@ static int find_table(const struct ferry_source *source, struct ferry_cargo_peek
     return FERRY_OK;
 }
 
+// Walks the segments' headers. An image that ends too early or loads to nowhere is not judged here.
+static int all_in_ram(const struct ferry_source *source, const struct ferry_image *image, uint16_t chip_id, bool *yes)
+{
+    uint32_t at = 24;
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        uint8_t header[8];
+        uint32_t len;
+        int status = read_some(source, at, header, sizeof header, &len);
+        const char *memory = len == sizeof header ? ferry_cargo_memory_name(chip_id, ferry_load32le(header)) : NULL;
+        if (status < 0 || !memory || ferry_cargo_memory_mapped(memory))
+            return status;
+        uint32_t size = ferry_load32le(header + 4);
+        if (size > source->size - at - 8)
+            return FERRY_OK;
+        at += 8 + size;
+    }
+    *yes = image->segment_count > 0;
+    return FERRY_OK;
+}
+
 static int peek_image_file(const struct ferry_source *source, struct ferry_cargo_peek *out)
 {
     int status = peek_image(source, 0, &out->image);
@@ -100,7 +121,10 @@ static int peek_image_file(const struct ferry_source *source, struct ferry_cargo
     if (!chip || out->image.format == FERRY_IMAGE_ESP8266 || out->image.has_app_desc)
         return FERRY_OK;
     // A file that begins with the bootloader: at the bootloader's address, where a merged image may begin too.
-    return find_table(source, out, chip->bootloader_offset);
+    status = find_table(source, out, chip->bootloader_offset);
+    if (status >= 0 && out->content == FERRY_CARGO_APP_IMAGE)
+        status = all_in_ram(source, &out->image, out->chip_id, &out->ram_only);
+    return status;
 }
 
 // Erased flash first: a merged image from address 0 on, for a chip whose bootloader lies higher.

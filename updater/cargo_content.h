@@ -24,6 +24,8 @@ enum ferry_cargo_content {
 struct ferry_cargo_peek {
     enum ferry_cargo_content content;
     uint16_t chip_id;         // enum ferry_chip_id; FERRY_CHIP_ANY = the bytes do not say
+    bool ram_only;            // APP_IMAGE that does not say what it is: nothing of it is mapped from flash, as in
+                              // bootloaders before ESP-IDF v5.2 and programs for RAM
     uint32_t base;            // MERGED_IMAGE: flash address of the file's first byte
     uint32_t boot_offset;     // MERGED_IMAGE: of the bootloader image in the file
     uint32_t table_address;   // MERGED_IMAGE: flash address of the partition table, UINT32_MAX = none found

@@ -52,7 +52,7 @@ const char *ferry_cargo_memory_name(uint16_t chip_id, uint32_t address)
     return NULL;
 }
 
-static bool mapped(const char *name)
+bool ferry_cargo_memory_mapped(const char *name)
 {
     return strcmp(name, "DROM") == 0 || strcmp(name, "IROM") == 0 || strcmp(name, "flash") == 0;
 }
@@ -71,7 +71,7 @@ const char *ferry_cargo_memory_problem(uint16_t chip_id, const struct ferry_imag
     const char *name = ferry_cargo_memory_name(chip_id, segment->load_address);
     if (!name && segment->size)
         return "loads where this chip has no memory";
-    if (!name || !mapped(name) || segment->size == 0 || chip_id == FERRY_CHIP_ESP8266)
+    if (!name || !ferry_cargo_memory_mapped(name) || segment->size == 0 || chip_id == FERRY_CHIP_ESP8266)
         return NULL;
     if ((image_address + segment->offset - segment->load_address) % page_size(chip_id))
         return "does not lie at the flash offset that its address asks for";

@@ -164,7 +164,11 @@ static void sort_out(struct scan *scan, const char *path, const struct ferry_car
 {
     switch (peek->content) {
     case FERRY_CARGO_APP_IMAGE:
-        add_image(scan, FERRY_CARGO_APP, path, peek, size);
+        if (peek->ram_only)
+            refuse_file(scan, path, FERRY_ERR_NO_PLACE, "is no app (all of it loads into RAM, as a bootloader does)",
+                        "bring the whole build folder, or name the file with its address");
+        else
+            add_image(scan, FERRY_CARGO_APP, path, peek, size);
         return;
     case FERRY_CARGO_MERGED_IMAGE:
         add_image(scan, FERRY_CARGO_MERGED, path, peek, size);
