@@ -1,5 +1,5 @@
-// The ROM route as a device links it: connect, identify, write with its supply, verify, leave. RAM holds the flasher, the
-// pump, the supply's scratch and the block buffer.
+// The ROM route as a device links it: connect, identify, write with its supply, verify, leave. RAM holds the flasher,
+// the pump, the supply's scratch and the block buffer.
 #include "ferry.h"
 
 static struct ferry_flasher flasher;
