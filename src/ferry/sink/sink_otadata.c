@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ferry/base/bytes.h"
 #include "ferry/base/status.h"
 #include "ferry/sink/sink_record.h"
 
@@ -86,21 +87,21 @@ int ferry_sink_otadata_strike(struct ferry_sink_otadata *self, int entry)
 }
 
 // Whatever bits change first, and wherever it stops: an entry that does not count must not begin to, of a state that
-// refused it or of a crc that was torn. Clearing bits of the crc cannot complete one that fits or lacks a bit; one that
-// has bits too many (its writing was cut) could become right, so there the number goes first.
+// refused it or of a crc that was torn. Clearing bits of a crc that fits or lacks a bit cannot make it right; one that
+// has bits too many (its writing was cut) first loses those that belong there. The number stays: 0 has the crc
+// FFFFFFFF.
 static int disarm(struct ferry_sink_otadata *self, int entry)
 {
-    static const uint8_t zero[4];
+    uint8_t raw[4];
     struct ferry_otadata_entry *e = &self->entries[entry];
     uint32_t right = ferry_otadata_crc(e->seq);
     int status = FERRY_OK;
     if (e->seq == FERRY_OTADATA_EMPTY_SEQ)
         return FERRY_OK;
     if (e->crc != right && (right & ~e->crc) == 0) {
-        if (e->seq == 0)
-            return FERRY_OK; // setting bits cannot complete it either
-        status = program(self, ferry_sink_otadata_sector(self, entry), zero, sizeof zero);
-        e->seq = 0;
+        e->crc &= ~right;
+        ferry_store32le(raw, e->crc);
+        status = program(self, ferry_sink_otadata_sector(self, entry) + AT_CRC, raw, sizeof raw);
     }
     return status < 0 ? status : ferry_sink_otadata_strike(self, entry);
 }
