@@ -19,7 +19,8 @@ bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
 // Bytes of data that the port takes while the sink blocks: its buffer holds whole frames, and probes.
 static uint32_t port_room(const struct ferry_link_receiver *self)
 {
-    uint32_t data = self->chunk_len ? self->chunk_len : 128, room = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
+    uint32_t data = self->chunk_len ? self->chunk_len : 128,
+             room = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
     return room > 128 ? room - 128 : 0;
 }
 
