@@ -94,6 +94,8 @@ static bool try_cut(struct power_rig *rig, unsigned layout, const struct power_c
             printf("FAILED %u:%" PRIu64 ":%u:%u:%" PRIu64 ":%u  [%s] %s\n", layout, cut->op, cut->kind,
                    (unsigned)cut->actor, cut->op2, cut->kind2, name, rig->why);
     }
+    if (!ok)
+        fflush(stdout);
     return ok;
 }
 
