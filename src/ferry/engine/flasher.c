@@ -24,6 +24,11 @@ static const struct ferry_flasher_handlers *handlers(const struct ferry_flasher 
     return state < FERRY_FL_FIRST_EXTRA ? &table[state] : &self->extra[state - FERRY_FL_FIRST_EXTRA];
 }
 
+static void done(struct ferry_flasher *self, const struct ferry_rom_answer *answer)
+{
+    handlers(self)->done(self, answer);
+}
+
 // --- moving on -------------------------------------------------------------------------------------------------------
 
 void ferry_flasher_go(struct ferry_flasher *self, enum ferry_flasher_state state)
@@ -45,7 +50,7 @@ void ferry_flasher_resume(struct ferry_flasher *self, enum ferry_flasher_state s
 {
     self->wishes = 0;
     self->state = state;
-    handlers(self)->done(self, NULL);
+    done(self, NULL);
 }
 
 void ferry_flasher_finish(struct ferry_flasher *self)
@@ -229,7 +234,7 @@ static void take_answer(struct ferry_flasher *self)
 {
     const struct ferry_rom_answer *answer = &self->rom.answer;
     if (answer->good || (handlers(self)->flags & FERRY_FL_REFUSAL))
-        handlers(self)->done(self, answer);
+        done(self, answer);
     else
         ferry_flasher_refused(self, answer);
 }
@@ -286,11 +291,11 @@ static void step(void *ctx, uint32_t now_ms)
         return;
     if (wait_left(self, now_ms) == 0) {
         self->wishes &= ~(FERRY_WANT_WAIT | FERRY_FL_DRAINING);
-        handlers(self)->done(self, NULL);
+        done(self, NULL);
     } else if (ferry_rom_client_overdue(&self->rom, now_ms)) {
         ferry_rom_client_abandon(&self->rom);
         if (handlers(self)->flags & FERRY_FL_TIMEOUT)
-            handlers(self)->done(self, NULL);
+            done(self, NULL);
         else
             ferry_flasher_trouble(self, FERRY_ERR_TIMEOUT, -1, "");
     }
@@ -367,7 +372,7 @@ static void lines_done(void *ctx, uint32_t now_ms)
     if (!self->busy || !(self->wishes & FERRY_WANT_LINES))
         return;
     self->wishes &= ~(uint32_t)FERRY_WANT_LINES;
-    handlers(self)->done(self, NULL);
+    done(self, NULL);
 }
 
 static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
@@ -382,7 +387,7 @@ static size_t output(void *ctx, uint32_t *offset, uint8_t *buf, size_t cap)
     self->out_at += (uint32_t)len;
     if (self->out_at == self->unit_len) {
         self->wishes &= ~(uint32_t)FERRY_WANT_OUTPUT;
-        handlers(self)->done(self, NULL);
+        done(self, NULL);
     }
     return len;
 }

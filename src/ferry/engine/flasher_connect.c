@@ -144,38 +144,29 @@ void ferry_flasher_done_sync_rest(struct ferry_flasher *self, const struct ferry
 
 // --- no answer -------------------------------------------------------------------------------------------------------
 
-static const char *verdict_detail(int status, int boot_mode)
-{
-    switch (status) {
-    case FERRY_ERR_BOOT_MODE:
-        return boot_mode >= 0 ? "wrong boot mode: the boot log names the number" : "a program in the chip prints text";
-    case FERRY_ERR_TX_PATH:
-        return "the boot log says that it waits for download, but SYNC is not answered";
-    case FERRY_ERR_GARBAGE:
-        return "no boot log can be read from what arrives";
-    default:
-        return "";
-    }
-}
-
 static void give_up(struct ferry_flasher *self)
 {
-    if (self->synced) { // it was there, and could not be talked to
-        self->error.peer_code = self->last_peer;
-        ferry_flasher_fail(self, self->last_status < 0 ? self->last_status : FERRY_ERR_TIMEOUT, self->last_detail);
-        return;
-    }
     int status = ferry_rom_log_verdict(&self->rom.log);
-    if (status == FERRY_ERR_BOOT_MODE)
-        self->error.peer_code = self->rom.log.boot_mode;
-    if (self->reconnecting && status == FERRY_ERR_NO_ANSWER && self->last_status < 0)
-        status = self->last_status;
-    if (status == FERRY_ERR_GARBAGE && self->rom.echoed) {
+    const char *detail = "";
+    if (self->synced) { // it was there, and could not be talked to
+        status = self->last_status < 0 ? self->last_status : FERRY_ERR_TIMEOUT;
+        detail = self->last_detail;
+        self->error.peer_code = self->last_peer;
+    } else if (status == FERRY_ERR_BOOT_MODE) {
+        int mode = self->rom.log.boot_mode;
+        detail = mode >= 0 ? "wrong boot mode: the boot log names the number" : "a program in the chip prints text";
+        self->error.peer_code = mode;
+    } else if (status == FERRY_ERR_TX_PATH) {
+        detail = "the boot log says that it waits for download, but SYNC is not answered";
+    } else if (status == FERRY_ERR_GARBAGE && self->rom.echoed) {
+        detail = "what is sent comes back";
         self->error.hint = "TX and RX are joined somewhere, and no chip hears us; connect each to the target";
-        ferry_flasher_fail(self, status, "what is sent comes back");
-        return;
+    } else if (status == FERRY_ERR_GARBAGE) {
+        detail = "no boot log can be read from what arrives";
+    } else if (self->reconnecting && self->last_status < 0) {
+        status = self->last_status;
     }
-    ferry_flasher_fail(self, status, verdict_detail(status, self->rom.log.boot_mode));
+    ferry_flasher_fail(self, status, detail);
 }
 
 void ferry_flasher_next_attempt(struct ferry_flasher *self)

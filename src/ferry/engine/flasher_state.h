@@ -1,6 +1,6 @@
 // Inside the flasher: its states, and what the rooms (connect, identify, plan, stream, ...) offer each other.
 //
-// One state waits for one thing: an answer of the ROM, the lines, a pause, a digest. entering() asks for it, done() has
+// One state waits for one thing: an answer of the ROM, the lines, a pause, a digest. enter() asks for it, done() has
 // it. What fails goes the way of ferry_flasher_trouble(): repeat, meet the ROM again, reset and reconnect, step the
 // rate down, give up with the first cause.
 #ifndef FERRY_ENGINE_FLASHER_STATE_H
@@ -93,7 +93,7 @@ enum { FERRY_FL_PLAIN, FERRY_FL_PACKED, FERRY_FL_RAM };                   // kin
 
 #define FERRY_FL_NO_ADDRESS UINT32_MAX
 
-// entering() and done() of every state, in the room it belongs to. answer is NULL for lines, pauses and digests.
+// enter() and done() of every state, in the room it belongs to. answer is NULL for lines, pauses and digests.
 #define X(state, name, flags, step)                                                                                    \
     void ferry_flasher_enter_##name(struct ferry_flasher *self);                                                       \
     void ferry_flasher_done_##name(struct ferry_flasher *self, const struct ferry_rom_answer *answer);

@@ -198,6 +198,7 @@ static bool fill(struct ferry_flasher *self)
     return true;
 }
 
+// The slot that follows, of one or two.
 static uint8_t after(const struct ferry_flasher *self, uint8_t slot)
 {
     return slot + 1u < self->slot_count ? 1 : 0;
