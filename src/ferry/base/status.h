@@ -81,7 +81,8 @@ enum ferry_status_class {
     X(STORAGE_MISSING, 80, STORAGE, "the file or card is not there", "check the name; is the card in?")                \
     X(STORAGE_READ, 81, STORAGE, "reading failed", "is the card still in? try another card")                           \
     X(STORAGE_WRITE, 82, STORAGE, "writing failed", "is the card full or write-protected?")                            \
-    X(STORAGE_CHANGED, 83, STORAGE, "the file changed during the job", "do not change it while it is sent; start again") \
+    X(STORAGE_CHANGED, 83, STORAGE, "the file changed during the job",                                                 \
+      "do not change it while it is sent; start again")                                                                \
     X(STORAGE_PATH, 84, STORAGE, "the path leads out of the card", "use relative paths without '..'")                  \
     X(STORAGE_DAMAGED, 85, STORAGE, "stored data is damaged", "it is ignored; remove the file if this comes again")
 

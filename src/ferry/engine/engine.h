@@ -88,7 +88,7 @@ struct ferry_error {
     int status;         // enum ferry_status; 0 = none
     const char *step;   // static string: during which step
     const char *detail; // static string with more about the cause, "" when there is nothing to add
-    const char *hint;      // static string: what to try; "" = the status's own hint (ferry_status_hint)
+    const char *hint;   // static string: what to try; "" = the status's own hint (ferry_status_hint)
     int peer_code;      // the target's own error byte, -1 = none
     uint32_t address;   // flash address concerned, UINT32_MAX = none
 };

@@ -7,9 +7,9 @@
 
 struct ferry_datagram {
     void *ctx;
-    size_t mtu;                                                   // largest packet in bytes, 20 to 1500
-    int (*recv)(void *ctx, uint8_t *buf, size_t cap);             // length of one packet, 0 = none now, negative status
-    int (*send)(void *ctx, const uint8_t *packet, size_t len);    // len, 0 = no room now, negative status
+    size_t mtu;                                                // largest packet in bytes, 20 to 1500
+    int (*recv)(void *ctx, uint8_t *buf, size_t cap);          // length of one packet, 0 = none now, negative status
+    int (*send)(void *ctx, const uint8_t *packet, size_t len); // len, 0 = no room now, negative status
 };
 
 #endif
