@@ -64,7 +64,6 @@ static int file_info(void *ctx, struct ferry_target_info *out)
     out->slots[0].flags = FERRY_SLOT_DATA;
     uint64_t free_bytes = fstatvfs(self->folder, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : UINT32_MAX;
     out->slots[0].size = free_bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)free_bytes;
-    out->write_unit = 4096;
     return FERRY_OK;
 }
 
