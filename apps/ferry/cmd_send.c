@@ -13,7 +13,9 @@
 #include "ports/posix/number.h"
 #include "updater/path.h"
 
-enum { PROBE_MS = 2500 }; // a receiver that is still at a higher rate comes back to its start rate by then
+// How long to look for a receiver. One that is still at a higher rate has come back to its start rate by PROBE_MS;
+// LOOK_MS also waits for a target that is just starting.
+enum { PROBE_MS = 2500, LOOK_MS = 6000 };
 
 static const struct cli_help help = {
     .usage = "FILE [--partition LABEL | --file NAME]   [OPTIONS]",
@@ -239,7 +241,7 @@ int link_send(const struct cli_options *options, const char *path, bool probe)
         link_session_close(&self.link);
         return -1;
     }
-    self.link.hello_ms = probe ? PROBE_MS : 0;
+    self.link.hello_ms = probe ? PROBE_MS : LOOK_MS;
     if (status == FERRY_OK)
         status = link_session_open(&self.link);
     if (status == FERRY_OK)

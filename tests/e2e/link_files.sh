@@ -18,7 +18,7 @@ check() { # check NAME COMMAND...: the command must succeed
     else
         FAILED=$((FAILED + 1))
         echo "FAIL: $name"
-        tail -5 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+        tail -n 5 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
     fi
 }
 receive() { # receive ARGS...: starts a receiver into $WORK/inbox; its port in URL

@@ -18,7 +18,7 @@ check() { # check NAME COMMAND...: the command must succeed
     else
         FAILED=$((FAILED + 1))
         echo "FAIL: $name"
-        tail -6 "$WORK/out" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+        tail -n 6 "$WORK/out" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
     fi
 }
 serve() { # serve WORD ARGS...: starts ferry ARGS, waits for a line that begins with WORD

@@ -19,7 +19,7 @@ check() { # check NAME COMMAND...: the command must succeed
     else
         FAILED=$((FAILED + 1))
         echo "FAIL: $name"
-        tail -6 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
+        tail -n 6 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
     fi
 }
 chip() { # chip ARGS...: starts the virtual chip on $WORK/flash; its port in URL
