@@ -31,6 +31,7 @@ struct vchip_file {
     uint8_t *bytes;
     size_t size;
     bool created;
+    int fd; // holds the lock: one virtual chip a file
 };
 // 0, or an exit code after an error that has been reported.
 int vchip_file_open(struct vchip_file *file, const char *path, uint32_t size_if_new);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,8 +79,17 @@ int vchip_file_open(struct vchip_file *file, const char *path, uint32_t size_if_
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return complain(path, "cannot be opened");
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        fprintf(stderr,
+                "error: %s is the flash of another virtual chip that runs\n  try: another file, or end that one\n",
+                path);
+        close(fd);
+        return STORAGE;
+    }
     int code = map(file, fd, path, size_if_new);
-    close(fd);
+    file->fd = fd; // holds the lock
+    if (code != 0)
+        close(fd);
     return code;
 }
 
@@ -89,5 +99,6 @@ void vchip_file_close(struct vchip_file *file)
         return;
     msync(file->bytes, file->size, MS_ASYNC);
     munmap(file->bytes, file->size);
+    close(file->fd);
     file->bytes = NULL;
 }
