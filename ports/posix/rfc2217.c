@@ -194,7 +194,9 @@ static int negotiate(struct rfc2217 *self, const char *name, struct ferry_posix_
     if (ready)
         return FERRY_OK;
     ferry_posix_error_set(error, FERRY_ERR_WIRE_OPEN, name, "something answers there, but not as an RFC 2217 server");
-    ferry_posix_error_hint(error, "for a plain TCP bridge use socket://HOST:PORT (with --before no-reset)");
+    ferry_posix_error_hint(
+        error,
+        "is another program connected to it? for a plain TCP bridge use socket://HOST:PORT (with --before no-reset)");
     return FERRY_ERR_WIRE_OPEN;
 }
 
