@@ -39,6 +39,7 @@
 #include "ferry/io/deflate.h"
 #include "ferry/io/digest.h"
 #include "ferry/io/lines.h"
+#include "ferry/io/pins.h"
 #include "ferry/io/sink.h"
 #include "ferry/io/source.h"
 #include "ferry/io/stream.h"

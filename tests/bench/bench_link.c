@@ -6,7 +6,7 @@
 
 #include "ferry/base/status.h"
 #include "ferry/codec/link_frame.h"
-#include "rig.h"
+#include "tests/support/rig.h"
 
 static FILE *out;
 static int rows, broken;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "ferry/base/status.h"
-#include "rig.h"
+#include "tests/support/rig.h"
 
 #define SLOT 0x110000u
 
