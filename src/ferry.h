@@ -3,10 +3,11 @@
 // This header includes the library. What all functions share stands here, once.
 //
 // THE PARTS
-//   base    status codes, byte order, time            codec   pure formats: SLIP, ROM commands, ESP image, tables
-//   chip    one table of chips                        engine  state machines: the flasher (ROM route)
-//   io      interfaces that a platform implements     wire    portable adapters over io
-//   source  portable sources of bytes                 pump    the loop that joins engine, wire and source
+//   base    status codes, byte order, time            codec   pure formats: SLIP, COBS, ROM commands, ESP image, tables
+//   chip    one table of chips                        engine  state machines: flasher (ROM route), link ends
+//   io      interfaces that a platform implements     wire    portable adapters over io: packets, bit-banged pins
+//   source  portable sources of bytes                 sink    where a receiver puts them: OTA slot, partition
+//   pump    the loop that joins engine, wire and source
 //
 // CONVENTIONS
 //   Results     int: 0 or a count on success, a negative enum ferry_status on failure (ferry/base/status.h). Every code
@@ -29,15 +30,19 @@
 #define FERRY_VERSION "0.1.0"
 
 #include "ferry/base/bytes.h"
+#include "ferry/base/manifest.h"
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
 #include "ferry/chip/chip.h"
 #include "ferry/engine/engine.h"
 #include "ferry/engine/flasher.h"
+#include "ferry/engine/link_receiver.h"
+#include "ferry/engine/link_sender.h"
 #include "ferry/io/clock.h"
 #include "ferry/io/datagram.h"
 #include "ferry/io/deflate.h"
 #include "ferry/io/digest.h"
+#include "ferry/io/flash.h"
 #include "ferry/io/lines.h"
 #include "ferry/io/pins.h"
 #include "ferry/io/sink.h"
@@ -45,6 +50,17 @@
 #include "ferry/io/stream.h"
 #include "ferry/io/trace.h"
 #include "ferry/pump/pump.h"
+#include "ferry/pump/receiver_pump.h"
 #include "ferry/pump/supply.h"
+#include "ferry/sink/sink_by_kind.h"
+#include "ferry/sink/sink_ota.h"
+#include "ferry/sink/sink_partition.h"
+#include "ferry/source/memory.h"
+#include "ferry/source/overlay.h"
+#include "ferry/source/prefetch.h"
+#include "ferry/source/region.h"
+#include "ferry/wire/packet.h"
+#include "ferry/wire/soft_uart.h"
+#include "ferry/wire/two_wire.h"
 
 #endif
