@@ -24,7 +24,7 @@ check() { # check NAME COMMAND...: the command must succeed
 receive() { # receive ARGS...: starts a receiver into $WORK/inbox; its port in URL
     "$FERRY" receive --file "$WORK/inbox" "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 100); do grep -q '^receive:' "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -q '^receive:' "$WORK/log" && break || sleep 0.05; done
     URL=$(sed -n 's/^receive:.* on //p' "$WORK/log")
 }
 stop() { # stop SIGNAL
@@ -132,7 +132,7 @@ for mtu in 1400 250 20; do
     port=${URL##*:}
     "$PYTHON" "$ROOT/tests/e2e/udp_relay.py" "${port%%\?*}" $mtu 0.05 0.03 0.05 >"$WORK/relay" &
     RELAY=$!
-    for _ in $(seq 100); do [ -s "$WORK/relay" ] && break || sleep 0.05; done
+    for _ in $(seq 400); do [ -s "$WORK/relay" ] && break || sleep 0.05; done
     URL="udp://127.0.0.1:$(head -1 "$WORK/relay")?mtu=$mtu"
     check "UDP, $mtu bytes: send" send "$WORK/part.bin" --file part.bin
     check "UDP, $mtu bytes: the same bytes" cmp "$WORK/part.bin" "$WORK/inbox/part.bin"

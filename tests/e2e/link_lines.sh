@@ -26,7 +26,7 @@ serve() { # serve WORD ARGS...: starts ferry ARGS, waits for a line that begins 
     shift
     "$FERRY" "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 100); do grep -q "^$word" "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -q "^$word" "$WORK/log" && break || sleep 0.05; done
 }
 stop() {
     { kill $PID && wait $PID; } 2>/dev/null

@@ -25,7 +25,7 @@ check() { # check NAME COMMAND...: the command must succeed
 chip() { # chip ARGS...: starts the virtual chip on $WORK/flash; its port in URL
     "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --app receiver --rollback "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 100); do grep -q '^boots:' "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -q '^boots:' "$WORK/log" && break || sleep 0.05; done
     URL=$(sed -n 's/^vchip:.* on //p' "$WORK/log")
 }
 stop() {
