@@ -22,9 +22,10 @@ check() { # check NAME COMMAND...: the command must succeed
     fi
 }
 receive() { # receive ARGS...: starts a receiver into $WORK/inbox; its port in URL
+    rm -f "$WORK/log" # what the one before has said
     "$FERRY" receive --file "$WORK/inbox" "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 400); do grep -q '^receive:' "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -qs '^receive:' "$WORK/log" && break || sleep 0.05; done
     URL=$(sed -n 's/^receive:.* on //p' "$WORK/log")
 }
 stop() { # stop SIGNAL
@@ -130,6 +131,7 @@ for mtu in 1400 250 20; do
     head -c $((mtu * 150)) "$WORK/some.bin" >"$WORK/part.bin"
     receive --listen "udp://127.0.0.1:0?mtu=$mtu"
     port=${URL##*:}
+    rm -f "$WORK/relay" # of the wire before
     "$PYTHON" "$ROOT/tests/e2e/udp_relay.py" "${port%%\?*}" $mtu 0.05 0.03 0.05 >"$WORK/relay" &
     RELAY=$!
     for _ in $(seq 400); do [ -s "$WORK/relay" ] && break || sleep 0.05; done

@@ -24,9 +24,10 @@ check() { # check NAME COMMAND...: the command must succeed
 serve() { # serve WORD ARGS...: starts ferry ARGS, waits for a line that begins with WORD
     local word=$1
     shift
+    rm -f "$WORK/log" # what the one before has said
     "$FERRY" "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 400); do grep -q "^$word" "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -qs "^$word" "$WORK/log" && break || sleep 0.05; done
 }
 stop() {
     { kill $PID && wait $PID; } 2>/dev/null

@@ -23,9 +23,10 @@ check() { # check NAME COMMAND...: the command must succeed
     fi
 }
 chip() { # chip ARGS...: starts the virtual chip on $WORK/flash; its port in URL
+    rm -f "$WORK/log" # what the one before has said
     "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --app receiver --rollback "$@" >"$WORK/log" 2>&1 &
     PID=$!
-    for _ in $(seq 400); do grep -q '^boots:' "$WORK/log" && break || sleep 0.05; done
+    for _ in $(seq 400); do grep -qs '^boots:' "$WORK/log" && break || sleep 0.05; done
     URL=$(sed -n 's/^vchip:.* on //p' "$WORK/log")
 }
 stop() {
