@@ -40,8 +40,7 @@ static void overview(void)
          "\n"
          "Commands:");
     for (const struct cli_command *c = cli_commands(); c->name; c++)
-        if (c->run)
-            printf("  %-10s %s\n", c->name, c->summary);
+        printf("  %-10s %s\n", c->name, c->summary);
     puts("\nNo board at hand? ferry vchip --chip esp32 --flash /tmp/esp32.bin --listen 127.0.0.1:5555 --rfc2217\n"
          "gives you a virtual one: ferry detect -p rfc2217://127.0.0.1:5555\n");
     exit_codes();

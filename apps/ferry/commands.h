@@ -24,12 +24,12 @@ int cmd_receive(int argc, char **argv);
 int cmd_link_test(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_ports(int argc, char **argv);
-int cmd_updater(int argc, char **argv) __attribute__((weak));
-int cmd_vchip(int argc, char **argv) __attribute__((weak));
+int cmd_updater(int argc, char **argv);
+int cmd_vchip(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
-// The table, ended by a row whose name is NULL. Rows whose run is NULL are not part of this build.
+// The table, ended by a row whose name is NULL.
 const struct cli_command *cli_commands(void);
 const struct cli_command *cli_find_command(const char *name); // NULL = none
 

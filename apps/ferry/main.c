@@ -34,7 +34,7 @@ const struct cli_command *cli_commands(void)
 const struct cli_command *cli_find_command(const char *name)
 {
     for (const struct cli_command *c = commands; c->name; c++)
-        if (c->run && strcmp(c->name, name) == 0)
+        if (strcmp(c->name, name) == 0)
             return c;
     return 0;
 }
@@ -54,7 +54,7 @@ static const char *next_command(const void *ctx, size_t i)
 {
     (void)ctx;
     for (const struct cli_command *c = commands; c->name; c++)
-        if (c->run && i-- == 0)
+        if (i-- == 0)
             return c->name;
     return 0;
 }

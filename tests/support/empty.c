@@ -1,1 +1,0 @@
-typedef int ferry_test_support_is_not_empty;
