@@ -43,6 +43,7 @@
 #include "ferry/io/deflate.h"
 #include "ferry/io/digest.h"
 #include "ferry/io/flash.h"
+#include "ferry/io/http.h"
 #include "ferry/io/lines.h"
 #include "ferry/io/pins.h"
 #include "ferry/io/sink.h"
