@@ -18,6 +18,9 @@ ALLOW = {
     S + 'pump': [S],
     'src/ferry.h': [S],
     'ports': [S + 'io', S + 'base'],
+    # One-call wiring for other people's programs: it chooses parts as apps/ does, but is a library to them.
+    'ports/esp-idf/receiver': ['src', 'ports/esp-idf'],
+    'ports/arduino': ['src'],
     'updater': ['src'],
     'depot': [S + 'io', S + 'base'],
     'sim': [S + 'base', S + 'chip', S + 'io'],
