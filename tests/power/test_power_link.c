@@ -150,11 +150,11 @@ static bool start_target(void)
     return false;
 }
 
-static void start_job(enum ferry_link_sender_op op)
+static void start_job(void)
 {
     struct ferry_link_sender_cfg cfg = {
         .frame = host_frame, .frame_size = sizeof host_frame, .updater = 7, .seed = 3, .clean = true};
-    struct ferry_link_job job = {.op = op, .reboot = true, .confirm = true};
+    struct ferry_link_job job = {.op = FERRY_LINK_SENDER_SEND, .reboot = true, .confirm = true};
     power_rig_manifest(&rig);
     job.manifest = rig.manifest;
     source = (struct ferry_source){NULL, rig.size[POWER_NEW], image_read};
@@ -194,20 +194,14 @@ static int run_link(void)
     return wants & FERRY_WANT_DONE ? FERRY_OK : e.status ? e.status : FERRY_ERR_TIMEOUT;
 }
 
-// What an updater does with the answer: the target was reset when the new firmware was selected already, and runs it on
-// trial (which refuses the rest of the update): confirm it. It was given up, as the stock bootloader's one attempt is
-// by a loss of power: send it again.
+// The sender finds out by itself how far it got. Only what was given up, as the stock bootloader's one attempt is by a
+// loss of power, a person has to send again: that is an answer of its own.
 static int run_updater(void)
 {
-    int status = FERRY_ERR_STATE;
-    enum ferry_link_sender_op op = FERRY_LINK_SENDER_SEND;
-    for (unsigned i = 0; status < 0 && i < 3; i++) {
-        start_job(op);
+    int status = FERRY_ERR_NOT_CONFIRMED;
+    for (unsigned i = 0; status == FERRY_ERR_NOT_CONFIRMED && i < 3; i++) {
+        start_job();
         status = run_link();
-        bool runs = memcmp(sender.target.sha256, rig.manifest.sha256, 32) == 0;
-        if (status != FERRY_ERR_STATE && status != FERRY_ERR_NOT_CONFIRMED)
-            break;
-        op = runs && sender.target.boot_state == FERRY_BOOT_TRIAL ? FERRY_LINK_SENDER_CONFIRM : FERRY_LINK_SENDER_SEND;
     }
     return status;
 }

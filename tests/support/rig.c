@@ -342,6 +342,17 @@ void rig_reset_target(struct rig *r)
     start_target(r);
 }
 
+void rig_cut(struct rig *r, int direction, bool cut)
+{
+    r->cfg.dead[direction] = cut;
+}
+
+void rig_restart_target(struct rig *r)
+{
+    r->sink.reboot(r->sink.ctx);
+    rig_reset_target(r);
+}
+
 void rig_reset_host(struct rig *r)
 {
     start_host(r);

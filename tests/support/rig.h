@@ -80,6 +80,10 @@ void rig_let_run(struct rig *self, uint64_t us); // without a job
 // Resets. The target's loses its RAM, what its UART held and its rate; its flash stays.
 void rig_reset_target(struct rig *self);
 void rig_reset_host(struct rig *self);
+// Cuts one direction of the line (true), or mends it. What is on its way arrives.
+void rig_cut(struct rig *self, int direction, bool cut);
+// The target restarts as by its reset button: it boots what is selected (a reset as above boots the same firmware).
+void rig_restart_target(struct rig *self);
 // Bytes that no engine has sent (on a packet wire: one packet).
 void rig_say(struct rig *self, int direction, const void *bytes, size_t len);
 // An end (0 host, 1 target) does nothing for so long; what comes meanwhile waits in its port.

@@ -135,6 +135,7 @@ struct ferry_link_status {
     uint32_t overruns;               // frames damaged right after it had been erasing
 };
 #define FERRY_LINK_STATUS_SIZE 33u
+#define FERRY_LINK_STATE_SELECTED 3u
 
 // Each returns the bytes written to out (which holds FERRY_LINK_MESSAGE_MAX).
 size_t ferry_link_put_hello(uint8_t *out, const struct ferry_link_hello *hello);

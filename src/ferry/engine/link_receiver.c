@@ -401,7 +401,7 @@ static bool lines(const void *me, struct ferry_line_request *out)
 static void lines_done(void *me, uint32_t now_ms)
 {
     struct ferry_link_receiver *self = me;
-    self->now_ms = self->baud_ms = self->heard_ms = now_ms;
+    self->now_ms = self->baud_ms = now_ms; // falling back is no sign of life: a session ends all the same
     self->baud = self->wanted_baud;
     self->baud_trial = self->baud != self->kept_baud;
     self->wanted_baud = 0;

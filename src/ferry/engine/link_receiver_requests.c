@@ -215,6 +215,8 @@ static void on_abort(struct ferry_link_receiver *self, const uint8_t *in)
     work(self, FERRY_LINK_RECEIVER_OP_ABORT);
 }
 
+_Static_assert(FERRY_LINK_RECEIVER_SELECTED == FERRY_LINK_STATE_SELECTED, "as on the wire");
+
 static void on_status(struct ferry_link_receiver *self, const uint8_t *in)
 {
     uint8_t out[FERRY_LINK_STATUS_SIZE];

@@ -39,12 +39,13 @@ int ferry_link_sender_start(struct ferry_link_sender *self, const struct ferry_l
     self->ended = 0;
     memset(&self->error, 0, sizeof self->error);
     self->repairs = 0;
-    self->rebooted = self->was_connected = false;
+    self->rebooted = self->was_connected = self->end_asked = self->reboot_asked = false;
     self->next_hello_ms = now_ms;
     self->skipped = self->wire_bytes = self->retries = 0;
     // A receiver that has not heard us for a while has gone back to its start rate.
     bool stale = ferry_time_reached(now_ms, self->heard_ms + 1500);
     if (self->connected && !stale && job->op != FERRY_LINK_SENDER_TEST) {
+        ferry_link_sender_met(self);
         ferry_link_sender_enter(self, LINK_STEP_GO);
         return FERRY_OK;
     }
@@ -340,6 +341,7 @@ const char *ferry_link_sender_step_name(uint8_t step)
         "trying the baud rate",
         "going back to the old baud rate",
         "connected",
+        "asking what was done",
         "reading the image",
         "asking the target",
         "comparing",

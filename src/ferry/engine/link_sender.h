@@ -5,7 +5,9 @@
 //
 // Data comes by request(): RAW (bytes of the image) and SHA256 (of a part of it); region is always 0. Where the wire
 // has a rate, lines() asks to change it. Lost contact, a reset of the target, even in the middle of an update: the
-// sender connects again, has proved by hashes what is in flash, and sends only what is missing, for reconnect_ms.
+// sender connects again, has proved by hashes what is in flash, and sends only what is missing, for reconnect_ms. What
+// was asked for already (to select, to restart) is not asked for again when the target turns out to have done it; an
+// image that the target runs on trial counts as sent.
 //
 // Memory: sizeof(struct ferry_link_sender) plus the caller's frame buffer for one chunk. Chunks that have to be sent
 // again are asked for again.
@@ -41,7 +43,7 @@ enum ferry_link_sender_op {
     FERRY_LINK_SENDER_STATUS,
     FERRY_LINK_SENDER_ABORT,
     FERRY_LINK_SENDER_REBOOT,  // and waits until it answers again
-    FERRY_LINK_SENDER_CONFIRM, // what runs now, when it is on trial
+    FERRY_LINK_SENDER_CONFIRM, // what runs now, when it is on trial; manifest.sha256, not all 0: only just that
     FERRY_LINK_SENDER_REVERT,  // what runs now, when it is on trial; then reboot
 };
 
@@ -88,9 +90,12 @@ struct ferry_link_sender {
     // The session.
     uint16_t session, session_count;
     bool connected, rebooted, was_connected;
-    uint32_t heard_ms;      // when the last good frame came
-    uint32_t connect_by_ms; // until when a hello may go unanswered
-    uint32_t next_hello_ms; // after a hello that came too early
+    bool end_asked, reboot_asked; // in this job; the answer may have been lost
+    bool end_again;               // END asks what was selected, in another session than that of the data
+    bool ran_before;              // the target ran this image, confirmed, before the job began
+    uint32_t heard_ms;            // when the last good frame came
+    uint32_t connect_by_ms;       // until when a hello may go unanswered
+    uint32_t next_hello_ms;       // after a hello that came too early
     uint32_t boot_answer_ms;
     // Request and answer.
     bool asking, resend, pending;

@@ -22,6 +22,7 @@ enum ferry_link_sender_step {
     LINK_STEP_RATE_KEEP, // KEEP
     LINK_STEP_RATE_BACK, // it does not hold: STATUS at the old rate until the target is back there
     LINK_STEP_GO,        // connected: the operation itself begins
+    LINK_STEP_DONE_YET,  // STATUS: has the target selected the image, though its answer to END did not come?
     LINK_STEP_HEAD,      // the image's first bytes, for the manifest
     LINK_STEP_BEGIN,
     LINK_STEP_PROVE,
@@ -62,6 +63,8 @@ void ferry_link_sender_enter(struct ferry_link_sender *self, uint8_t step);
 void ferry_link_sender_answered(struct ferry_link_sender *self, const uint8_t *in, size_t len);
 void ferry_link_sender_refused(struct ferry_link_sender *self, int status, uint8_t fault);
 void ferry_link_sender_source_done(struct ferry_link_sender *self);
+void ferry_link_sender_met(struct ferry_link_sender *self);       // first contact of a job
+void ferry_link_sender_restarted(struct ferry_link_sender *self); // the target starts anew: waits for it
 // link_sender_plan.c
 void ferry_link_sender_plan_begin(struct ferry_link_sender *self);
 void ferry_link_sender_plan_next(struct ferry_link_sender *self); // the next PROVE, or RANGE

@@ -34,6 +34,7 @@ void ferry_link_sender_plan_begin(struct ferry_link_sender *self)
     self->proof_deeper = 0;
     self->range_end = 0;
     self->skipped = 0;
+    self->end_again = false;
 }
 
 static void ask_proof(struct ferry_link_sender *self, uint32_t offset, uint32_t unit)
@@ -135,10 +136,10 @@ bool ferry_link_sender_plan_range(struct ferry_link_sender *self)
 uint32_t ferry_link_sender_plan_have(const struct ferry_link_sender *self)
 {
     uint32_t size = self->job.manifest.size, sent = 0;
-    if (!self->unit || (self->step < LINK_STEP_PROVE && self->step != LINK_STEP_IDLE))
-        return 0;
     if (self->step == LINK_STEP_IDLE || self->step > LINK_STEP_DATA)
         return size;
+    if (!self->unit || self->step < LINK_STEP_PROVE)
+        return 0;
     uint32_t upto = self->step == LINK_STEP_DATA ? self->received : self->range_start;
     for (uint32_t u = 0; u < unit_count(self); u++) {
         uint32_t from = u * self->unit, to = end_of(self, from, self->unit);

@@ -51,19 +51,53 @@ static void enter_end(struct ferry_link_sender *self)
 {
     uint8_t out[4];
     ferry_store32le(out, self->job.manifest.size);
+    self->end_asked = true;
     ferry_link_sender_ask(self, FERRY_LINK_END, out, sizeof out);
+}
+
+static bool hash_known(const struct ferry_link_sender *self)
+{
+    static const uint8_t unknown[32];
+    return memcmp(self->target.sha256, unknown, 32) != 0;
+}
+
+// The target runs what the job sends; where it does not know its own hash, the version has to do.
+static bool runs_image(const struct ferry_link_sender *self)
+{
+    const struct ferry_manifest *m = &self->job.manifest;
+    return hash_known(self) ? memcmp(self->target.sha256, m->sha256, 32) == 0
+                            : strcmp(self->target.version, m->version) == 0;
+}
+
+void ferry_link_sender_met(struct ferry_link_sender *self)
+{
+    if (!self->was_connected)
+        self->ran_before = runs_image(self) && self->target.boot_state != FERRY_BOOT_TRIAL;
+    self->was_connected = true;
+}
+
+// What was asked for before contact was lost may have been done: then only the answer is missing.
+static uint8_t first_of_send(const struct ferry_link_sender *self)
+{
+    bool firmware = self->job.manifest.kind == FERRY_MANIFEST_FIRMWARE;
+    bool trial = self->target.boot_state == FERRY_BOOT_TRIAL;
+    bool selected = self->end_asked && !self->ran_before;
+    if (firmware && runs_image(self) && (selected || (trial && hash_known(self))))
+        return LINK_STEP_BOOTED;
+    return self->end_asked ? LINK_STEP_DONE_YET : LINK_STEP_HEAD;
 }
 
 static void enter_go(struct ferry_link_sender *self)
 {
     static const uint8_t first[] = {
-        [FERRY_LINK_SENDER_SEND] = LINK_STEP_HEAD,     [FERRY_LINK_SENDER_TEST] = LINK_STEP_TEST_RESET,
-        [FERRY_LINK_SENDER_STATUS] = LINK_STEP_STATUS, [FERRY_LINK_SENDER_ABORT] = LINK_STEP_ABORT,
-        [FERRY_LINK_SENDER_REBOOT] = LINK_STEP_REBOOT, [FERRY_LINK_SENDER_CONFIRM] = LINK_STEP_CONFIRM,
-        [FERRY_LINK_SENDER_REVERT] = LINK_STEP_REVERT,
+        [FERRY_LINK_SENDER_TEST] = LINK_STEP_TEST_RESET, [FERRY_LINK_SENDER_STATUS] = LINK_STEP_STATUS,
+        [FERRY_LINK_SENDER_ABORT] = LINK_STEP_ABORT,     [FERRY_LINK_SENDER_REBOOT] = LINK_STEP_REBOOT,
+        [FERRY_LINK_SENDER_CONFIRM] = LINK_STEP_CONFIRM, [FERRY_LINK_SENDER_REVERT] = LINK_STEP_REVERT,
     };
     if (self->job.op == FERRY_LINK_SENDER_CONNECT)
         ferry_link_sender_done(self);
+    else if (self->job.op == FERRY_LINK_SENDER_SEND)
+        ferry_link_sender_enter(self, first_of_send(self));
     else
         ferry_link_sender_enter(self, first[self->job.op]);
 }
@@ -98,16 +132,11 @@ static bool too_early(struct ferry_link_sender *self)
 
 static void enter_booted(struct ferry_link_sender *self)
 {
-    static const uint8_t unknown[32];
-    const struct ferry_manifest *m = &self->job.manifest;
-    if (self->job.op != FERRY_LINK_SENDER_SEND || m->kind != FERRY_MANIFEST_FIRMWARE) {
+    if (self->job.op != FERRY_LINK_SENDER_SEND || self->job.manifest.kind != FERRY_MANIFEST_FIRMWARE) {
         ferry_link_sender_done(self);
         return;
     }
-    bool hash_known = memcmp(self->target.sha256, unknown, 32) != 0;
-    bool same =
-        hash_known ? memcmp(self->target.sha256, m->sha256, 32) == 0 : strcmp(self->target.version, m->version) == 0;
-    if (!same) {
+    if (!runs_image(self)) {
         if (!too_early(self))
             ferry_link_sender_fail(self, FERRY_ERR_NOT_CONFIRMED, give_up_text(self->target.give_up));
     } else if (self->job.confirm && self->target.boot_state == FERRY_BOOT_TRIAL) {
@@ -138,8 +167,24 @@ static void ask_op(struct ferry_link_sender *self, uint8_t step)
         [LINK_STEP_REBOOT] = FERRY_LINK_REBOOT,    [LINK_STEP_REVERT] = FERRY_LINK_REVERT,
         [LINK_STEP_STATUS] = FERRY_LINK_STATUS,    [LINK_STEP_ABORT] = FERRY_LINK_ABORT,
         [LINK_STEP_RATE_BACK] = FERRY_LINK_STATUS, [LINK_STEP_CONFIRM] = FERRY_LINK_CONFIRM,
+        [LINK_STEP_DONE_YET] = FERRY_LINK_STATUS,
     };
+    self->reboot_asked = self->reboot_asked || step == LINK_STEP_REBOOT;
     ferry_link_sender_ask(self, ops[step], self->target.sha256, step == LINK_STEP_CONFIRM ? 32 : 0);
+}
+
+// Which firmware is meant is settled before the first CONFIRM: when contact is lost and the old one answers, its answer
+// would be taken for that of the one on trial.
+static void enter_confirm(struct ferry_link_sender *self)
+{
+    static const uint8_t none[32];
+    struct ferry_manifest *m = &self->job.manifest;
+    if (self->job.op == FERRY_LINK_SENDER_CONFIRM && memcmp(m->sha256, none, 32) == 0)
+        memcpy(m->sha256, self->target.sha256, 32);
+    if (self->job.op == FERRY_LINK_SENDER_CONFIRM && memcmp(self->target.sha256, m->sha256, 32) != 0)
+        ferry_link_sender_fail(self, FERRY_ERR_NOT_CONFIRMED, give_up_text(self->target.give_up));
+    else
+        ask_op(self, LINK_STEP_CONFIRM);
 }
 
 void ferry_link_sender_enter(struct ferry_link_sender *self, uint8_t step)
@@ -184,6 +229,9 @@ void ferry_link_sender_enter(struct ferry_link_sender *self, uint8_t step)
     case LINK_STEP_BOOTED:
         enter_booted(self);
         break;
+    case LINK_STEP_CONFIRM:
+        enter_confirm(self);
+        break;
     case LINK_STEP_TEST_RESET:
         self->pattern_len = 48;
         enter_test(self, 1, 0);
@@ -223,7 +271,8 @@ static void on_hello(struct ferry_link_sender *self, const uint8_t *in, size_t l
         ferry_link_sender_fail_peer(self, FERRY_ERR_PROTOCOL, fault);
         return;
     }
-    self->connected = self->was_connected = true;
+    self->connected = true;
+    ferry_link_sender_met(self);
     self->heard_ms = self->now_ms;
     ferry_link_sender_data_reset(self);
     size_chunks(self);
@@ -254,6 +303,10 @@ static void on_begin(struct ferry_link_sender *self, const uint8_t *in, size_t l
 static void on_end(struct ferry_link_sender *self, const uint8_t *in, size_t len)
 {
     uint32_t size = self->job.manifest.size;
+    if (self->end_again && len == 32 && memcmp(in, self->job.manifest.sha256, 32) != 0) {
+        ferry_link_sender_enter(self, LINK_STEP_HEAD); // but another image
+        return;
+    }
     if (len != 32 || memcmp(in, self->job.manifest.sha256, 32) != 0) {
         ferry_link_sender_fail(self, FERRY_ERR_VERIFY, "the target selected something else than was sent");
         return;
@@ -265,8 +318,9 @@ static void on_end(struct ferry_link_sender *self, const uint8_t *in, size_t len
         ferry_link_sender_done(self);
 }
 
-static void on_reboot(struct ferry_link_sender *self)
+void ferry_link_sender_restarted(struct ferry_link_sender *self)
 {
+    self->asking = self->resend = false;
     self->rebooted = true;
     self->boot_answer_ms = 0;
     self->connected = false;
@@ -283,6 +337,20 @@ static void on_status(struct ferry_link_sender *self, const uint8_t *in, size_t 
         ferry_link_sender_fail_peer(self, FERRY_ERR_PROTOCOL, fault);
     else
         ferry_link_sender_done(self);
+}
+
+// The receiver remembers in RAM what it has selected. Has it been reset since, it runs the new image, and the hello
+// said so; or the old one again: after a REBOOT that is for good, before it the image is sent once more.
+static void on_done_yet(struct ferry_link_sender *self, const uint8_t *in, size_t len)
+{
+    uint8_t fault = ferry_link_get_status(in, len, &self->status);
+    self->end_again = true;
+    if (fault)
+        ferry_link_sender_fail_peer(self, FERRY_ERR_PROTOCOL, fault);
+    else if (self->status.state == FERRY_LINK_STATE_SELECTED && self->status.size == self->job.manifest.size)
+        ferry_link_sender_enter(self, LINK_STEP_END);
+    else
+        ferry_link_sender_enter(self, self->reboot_asked ? LINK_STEP_BOOTED : LINK_STEP_HEAD);
 }
 
 void ferry_link_sender_answered(struct ferry_link_sender *self, const uint8_t *in, size_t len)
@@ -316,10 +384,17 @@ void ferry_link_sender_answered(struct ferry_link_sender *self, const uint8_t *i
         on_end(self, in, len);
         break;
     case LINK_STEP_REBOOT:
-        on_reboot(self);
+        ferry_link_sender_restarted(self);
         break;
     case LINK_STEP_STATUS:
         on_status(self, in, len);
+        break;
+    case LINK_STEP_DONE_YET:
+        on_done_yet(self, in, len);
+        break;
+    case LINK_STEP_CONFIRM:
+        self->target.boot_state = FERRY_BOOT_CONFIRMED;
+        ferry_link_sender_done(self);
         break;
     case LINK_STEP_TEST_RESET:
     case LINK_STEP_TEST_COUNT:

@@ -60,7 +60,9 @@ bool ferry_link_sender_next_piece(struct ferry_link_sender *self)
 static void on_notice(struct ferry_link_sender *self, int status, uint8_t fault)
 {
     if (fault == FERRY_LINK_FAULT_SESSION) {
-        if (self->connected)
+        if (self->connected && self->step == LINK_STEP_REBOOT)
+            ferry_link_sender_restarted(self); // as it was asked to, only the answer was lost
+        else if (self->connected)
             ferry_link_sender_lost(self, "the target has reset");
     } else if (status && self->connected) {
         ferry_link_sender_fail_peer(self, status, fault);
@@ -126,7 +128,7 @@ void ferry_link_sender_lost(struct ferry_link_sender *self, const char *why)
     self->patterns_left = 0;
     self->beacons = 0; // what came before says nothing about why nobody answers now
     self->reader.bytes = self->reader.frames = self->reader.damaged = self->reader.stray = 0;
-    self->connect_by_ms = self->now_ms + self->cfg.reconnect_ms;
+    self->connect_by_ms = self->now_ms + (self->reboot_asked ? self->cfg.boot_ms : self->cfg.reconnect_ms);
     self->next_hello_ms = self->now_ms;
     self->after_hello = self->rebooted ? LINK_STEP_BOOTED : LINK_STEP_GO;
     self->ceiling = self->baud; // what was in use may have been too much
