@@ -40,7 +40,7 @@ static int check_chip(struct ferry_cargo_work *work, const struct ferry_cargo_wo
     char buf[24];
     bool esp8266 = image->format == FERRY_IMAGE_ESP8266;
     uint16_t id = esp8266 ? (uint16_t)FERRY_CHIP_ESP8266 : image->chip_id;
-    if (id == work->chip->id)
+    if (!work->chip || id == work->chip->id)
         return FERRY_OK;
     return ferry_cargo_refuse(work, FERRY_ERR_IMAGE_CHIP, item, offset + 12, "%s is for %s, connected is %s",
                               item->shown, ferry_cargo_chip_label(id, buf), work->chip->label);
@@ -50,7 +50,7 @@ static int check_revision(struct ferry_cargo_work *work, const struct ferry_carg
 {
     const struct ferry_image *image = &work->image;
     unsigned have = work->target->revision, least = ferry_image_min_revision(image), most = image->max_revision;
-    if (image->format == FERRY_IMAGE_ESP8266)
+    if (image->format == FERRY_IMAGE_ESP8266 || !work->target->chip)
         return FERRY_OK;
     if (have < least)
         return ferry_cargo_refuse(work, FERRY_ERR_IMAGE_REVISION, item, offset + 15,
@@ -68,9 +68,10 @@ static int check_revision(struct ferry_cargo_work *work, const struct ferry_carg
 static int check_segments(struct ferry_cargo_work *work, const struct ferry_cargo_work_item *item, uint32_t offset)
 {
     const struct ferry_image *image = &work->image;
+    uint16_t chip = work->chip ? work->chip->id : image->chip_id;
     for (size_t i = 0; i < image->segment_count && image->version == 1; i++) {
         const struct ferry_image_segment *segment = &image->segments[i];
-        const char *problem = ferry_cargo_memory_problem(work->chip->id, segment, item->address + offset);
+        const char *problem = ferry_cargo_memory_problem(chip, segment, item->address + offset);
         if (problem)
             return ferry_cargo_refuse(work, FERRY_ERR_IMAGE_FORMAT, item, offset + segment->offset - 8,
                                       "%s: segment %u (0x%x, %u bytes) %s", item->shown, (unsigned)i,
@@ -79,8 +80,7 @@ static int check_segments(struct ferry_cargo_work *work, const struct ferry_carg
     return FERRY_OK;
 }
 
-// Reads the image at offset of the item, whole, and holds it against the target.
-static int check_image(struct ferry_cargo_work *work, struct ferry_cargo_work_item *item, uint32_t offset)
+int ferry_cargo_check_image(struct ferry_cargo_work *work, struct ferry_cargo_work_item *item, uint32_t offset)
 {
     int status = ferry_cargo_image(&item->source, offset, work->options->digest, &work->image);
     bool header = work->image.segment_count > 0;
@@ -126,7 +126,7 @@ static int header_flash_size(struct ferry_cargo_work *work, const struct ferry_c
 
 static int check_bootloader(struct ferry_cargo_work *work, struct ferry_cargo_work_item *item, uint32_t offset)
 {
-    int status = check_image(work, item, offset);
+    int status = ferry_cargo_check_image(work, item, offset);
     if (status < 0)
         return status;
     if (work->image.has_app_desc && work->chip->id != FERRY_CHIP_ESP8266) {
@@ -144,7 +144,7 @@ static int check_bootloader(struct ferry_cargo_work *work, struct ferry_cargo_wo
 static int check_app(struct ferry_cargo_work *work, struct ferry_cargo_work_item *item, uint32_t offset,
                      const struct ferry_partition *row)
 {
-    int status = check_image(work, item, offset);
+    int status = ferry_cargo_check_image(work, item, offset);
     if (status < 0)
         return status;
     if (work->image.has_boot_desc) {

@@ -69,7 +69,7 @@ int ferry_cargo_refuse(struct ferry_cargo_work *work, int status, const struct f
 
 // ---- steps ----
 
-static int open_part(struct ferry_cargo_work *work, const struct ferry_cargo_part *part)
+int ferry_cargo_open_part(struct ferry_cargo_work *work, const struct ferry_cargo_part *part)
 {
     struct ferry_cargo_work_item *item = &work->items[work->count++];
     struct ferry_cargo_peek peek;
@@ -111,7 +111,7 @@ static int collect(struct ferry_cargo_work *work)
                                     ferry_cargo_chip_label(work->parts.chip_id, buf), work->chip->label);
     }
     for (size_t i = 0; status >= 0 && i < work->parts.count; i++)
-        status = open_part(work, &work->parts.items[i]);
+        status = ferry_cargo_open_part(work, &work->parts.items[i]);
     return status;
 }
 
@@ -178,38 +178,6 @@ static void fill_regions(struct ferry_cargo_work *work)
     }
 }
 
-static int hash_region(const struct ferry_plan *plan, size_t i, const struct ferry_digest *digest)
-{
-    uint8_t buf[2048];
-    ferry_store32le(buf, plan->regions[i].address);
-    ferry_store32le(buf + 4, plan->regions[i].size);
-    int status = digest->update(digest->ctx, buf, 8);
-    for (uint32_t at = 0; status >= 0 && at < plan->regions[i].size;) {
-        uint32_t n = plan->regions[i].size - at;
-        n = n < sizeof buf ? n : (uint32_t)sizeof buf;
-        status = plan->sources[i].read(plan->sources[i].ctx, at, buf, n);
-        if (status >= 0)
-            status = digest->update(digest->ctx, buf, n);
-        at += n;
-    }
-    return status;
-}
-
-static int hash(struct ferry_cargo_work *work)
-{
-    const struct ferry_digest *digest = work->options->digest;
-    struct ferry_plan *plan = work->plan;
-    int status = digest->begin(digest->ctx, FERRY_DIGEST_SHA256);
-    for (size_t i = 0; status >= 0 && i < plan->count; i++) {
-        status = hash_region(plan, i, digest);
-        if (status < 0)
-            return ferry_fault_set(work->fault, status, plan->names[i], "%s: reading it failed", plan->names[i]);
-    }
-    if (status >= 0)
-        status = digest->finish(digest->ctx, plan->sha256, sizeof plan->sha256);
-    return status < 0 ? ferry_fault_set(work->fault, status, NULL, "the digest failed") : FERRY_OK;
-}
-
 static int run(struct ferry_cargo_work *work)
 {
     static int (*const steps[])(struct ferry_cargo_work *) = {find_flash_size,
@@ -226,7 +194,7 @@ static int run(struct ferry_cargo_work *work)
     if (status < 0)
         return status;
     fill_regions(work);
-    return hash(work);
+    return ferry_cargo_hash(work, true);
 }
 
 int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target *target,
@@ -235,6 +203,13 @@ int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target 
     memset(plan, 0, sizeof *plan);
     if (!options->digest || !target->chip)
         return ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "a plan needs a digest and a chip");
+    return ferry_cargo_make(cargo, target, options, plan, fault, run);
+}
+
+int ferry_cargo_make(const struct ferry_cargo *cargo, const struct ferry_target *target,
+                     const struct ferry_cargo_options *options, struct ferry_plan *plan, struct ferry_fault *fault,
+                     int (*steps)(struct ferry_cargo_work *work))
+{
     struct ferry_cargo_work *work = calloc(1, sizeof *work);
     if (!work)
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory to plan the job");
@@ -247,7 +222,7 @@ int ferry_cargo_plan(const struct ferry_cargo *cargo, const struct ferry_target 
     work->options = options;
     work->plan = plan;
     work->fault = fault;
-    int status = run(work);
+    int status = steps(work);
     if (status < 0) {
         ferry_plan_close(plan);
         return status;
@@ -265,6 +240,8 @@ void ferry_plan_close(struct ferry_plan *plan)
     for (size_t i = 0; work && i < work->count; i++)
         ferry_cargo_file_close(&work->items[i].file);
     free(work);
+    free(plan->prints);
     plan->files = NULL;
+    plan->prints = NULL;
     plan->count = 0;
 }

@@ -13,7 +13,10 @@
 #include "updater/json.h"
 #include "updater/path.h"
 
-#define MAX_NAMES 1000 // entries of one folder that are looked at
+#ifdef ESP_PLATFORM
+#define lstat stat // FAT has no links
+#endif
+
 #define MAX_DEPTH 2
 #define MAX_FOLDERS 500 // of the whole scan
 
@@ -25,7 +28,7 @@ struct scan {
 
 // The names in one folder, sorted, so that the result does not depend on the file system.
 struct names {
-    char *names[MAX_NAMES];
+    char *names[FERRY_CARGO_FOLDER_NAMES];
     size_t count, more;
 };
 
@@ -242,7 +245,7 @@ static int read_names(const char *folder, struct names *out)
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (!of_interest(entry))
             continue;
-        char *copy = out->count < MAX_NAMES ? strdup(entry->d_name) : NULL;
+        char *copy = out->count < FERRY_CARGO_FOLDER_NAMES ? strdup(entry->d_name) : NULL;
         if (copy)
             out->names[out->count++] = copy;
         else
@@ -592,5 +595,16 @@ int ferry_cargo_from_pairs(const struct ferry_cargo_pair *pairs, size_t count, s
     out->pair_count = count;
     snprintf(out->path, sizeof out->path, "%s", pairs[0].path);
     ferry_path_text(out->name, sizeof out->name, ferry_path_base(pairs[0].path));
+    return FERRY_OK;
+}
+
+int ferry_cargo_from_file(const char *path, struct ferry_cargo *out, struct ferry_fault *fault)
+{
+    memset(out, 0, sizeof *out);
+    out->kind = FERRY_CARGO_DATA;
+    if (strlen(path) >= sizeof out->path)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, path, "the path is too long");
+    snprintf(out->path, sizeof out->path, "%s", path);
+    ferry_path_text(out->name, sizeof out->name, ferry_path_base(path));
     return FERRY_OK;
 }

@@ -51,6 +51,16 @@ int ferry_cargo_refuse(struct ferry_cargo_work *work, int status, const struct f
 int ferry_cargo_fail(struct ferry_cargo_work *work, int status, const struct ferry_cargo_work_item *item,
                      uint32_t offset, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+// cargo_plan.c: a plan by these steps, which set status and fault; on failure nothing stays open.
+int ferry_cargo_make(const struct ferry_cargo *cargo, const struct ferry_target *target,
+                     const struct ferry_cargo_options *options, struct ferry_plan *plan, struct ferry_fault *fault,
+                     int (*steps)(struct ferry_cargo_work *work));
+// Opens one file of the cargo as the next item, and looks at what it is.
+int ferry_cargo_open_part(struct ferry_cargo_work *work, const struct ferry_cargo_part *part);
+// cargo_hash.c: the plan's SHA-256 (with addresses and sizes, or of the bytes alone) and fingerprints, in one reading.
+int ferry_cargo_hash(struct ferry_cargo_work *work, bool with_places);
+// cargo_check.c: the image at offset of the item, whole, held against the target (one without a chip: in itself).
+int ferry_cargo_check_image(struct ferry_cargo_work *work, struct ferry_cargo_work_item *item, uint32_t offset);
 // cargo_place.c: the cargo's own table, then addresses for whatever has none.
 int ferry_cargo_place(struct ferry_cargo_work *work);
 // cargo_check.c: every image and table in every item; then sizes, overlaps and guards, with items in any order.

@@ -8,6 +8,8 @@
 #include "ferry/base/time.h"
 #include "updater/job_parts.h"
 
+#define HELLO_BEFORE_ROM_MS 2500u // one that is still at a higher rate has come back to its start rate by then
+
 static const char *const state_names[] = {
     [FERRY_JOB_CONNECTING] = "connecting",
     [FERRY_JOB_READING] = "reading",
@@ -91,10 +93,21 @@ static void journal_segment(struct ferry_job *self, const uint32_t *a)
     }
 }
 
+// Link: the target has proved and selected what was sent; what follows is its restart.
+static void link_region(struct ferry_job *self, const uint32_t *a)
+{
+    self->result.bytes_written = a[1];
+    self->result.bytes_skipped = a[2];
+    self->result.verified = true;
+    self->state = FERRY_JOB_LEAVING;
+}
+
 static void take_events(struct ferry_job *self)
 {
     struct ferry_event event;
-    while (self->route.ops->event(self->route.engine, &event)) {
+    while (self->engine.ops->event(self->engine.engine, &event)) {
+        if (self->by_link && event.kind == FERRY_EVENT_REGION)
+            link_region(self, event.a);
         if (event.kind == FERRY_EVENT_SEGMENT) {
             if (self->state == FERRY_JOB_WRITING)
                 journal_segment(self, event.a);
@@ -106,7 +119,7 @@ static void take_events(struct ferry_job *self)
 
 static void take_progress(struct ferry_job *self)
 {
-    self->route.ops->progress(self->route.engine, &self->progress);
+    self->engine.ops->progress(self->engine.engine, &self->progress);
     self->result.wire_bytes = self->progress.wire_bytes;
     self->result.retries = self->progress.retries;
     if (self->state != FERRY_JOB_WRITING)
@@ -174,16 +187,34 @@ void ferry_job_log(struct ferry_job *self, struct ferry_log *log)
     }
 }
 
+// Link: what an interrupted job had left was not sent again; what runs now, as far as the target says it.
+static void link_outcome(struct ferry_job *self)
+{
+    const struct ferry_target_info *info = ferry_job_info(self);
+    const struct ferry_plan *plan = ferry_job_plan(self);
+    if (self->result.resumed > self->result.bytes_skipped)
+        self->result.resumed = self->result.bytes_skipped;
+    bool firmware = plan && plan->manifest.kind == FERRY_MANIFEST_FIRMWARE;
+    if (!firmware || !info || self->fault.status < 0 || self->cfg.dry_run)
+        return;
+    bool runs = self->in.link.there || !self->cfg.link.no_reboot;
+    self->result.confirmed = runs && !self->cfg.link.no_confirm;
+}
+
 void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
 {
     if (self->ended)
         return;
     self->ended = true;
-    if (self->fault.status < 0 && self->cfg.lines) // never leave a target held in reset
+    if (self->fault.status < 0 && self->cfg.explain)
+        self->cfg.explain(self->cfg.explain_ctx, &self->fault);
+    if (self->fault.status < 0 && self->cfg.lines && !self->by_link) // never leave a target held in reset
         self->cfg.lines->set(self->cfg.lines->ctx, false, false);
     self->result.status = self->fault.status;
     self->result.elapsed_ms = self->started ? now_ms - self->started_ms : 0;
     ferry_journal_close(&self->journal, self->result.verified && !self->cfg.verify_only);
+    if (self->by_link)
+        link_outcome(self);
     if (self->cfg.log)
         ferry_job_log(self, self->cfg.log);
     self->state = self->fault.status < 0 ? FERRY_JOB_FAILED : FERRY_JOB_DONE;
@@ -199,9 +230,11 @@ static void take_engine_error(struct ferry_job *self)
         return; // the first cause stays
     if (storage && storage->status < 0 && error.status == storage->status)
         self->fault = *storage;
+    else if (self->by_link)
+        ferry_link_route_fault(&self->in.link, ferry_job_plan(self), &error, &self->fault);
     else
         ferry_fault_engine(&self->fault, &error);
-    if (self->state == FERRY_JOB_LEAVING && self->result.verified)
+    if (self->state == FERRY_JOB_LEAVING && self->result.verified && !self->by_link)
         ferry_fault_hint(&self->fault,
                          "the firmware is written and proved; press the target's reset button to start it");
 }
@@ -211,7 +244,8 @@ static void take_engine_error(struct ferry_job *self)
 bool ferry_job_begin(struct ferry_job *self, enum ferry_job_state state, const struct ferry_rom_job *op,
                      uint32_t now_ms)
 {
-    int status = self->route.start(self->route.engine, op, now_ms);
+    int status = self->by_link ? ferry_link_route_start(&self->in.link, op->op, ferry_job_plan(self), now_ms)
+                               : self->engine.start(self->engine.engine, op, now_ms);
     self->state = state;
     if (status == FERRY_OK)
         return true;
@@ -239,8 +273,12 @@ void ferry_job_write(struct ferry_job *self, uint32_t now_ms)
         .no_skip = self->cfg.no_skip,
         .proved = self->result.resumed ? self->proved : NULL,
     };
-    self->result.written = self->result.written || !self->cfg.verify_only;
-    ferry_job_begin(self, FERRY_JOB_WRITING, &op, now_ms);
+    if (!self->by_link) // on the link it is written when the target has accepted it
+        self->result.written = self->result.written || !self->cfg.verify_only;
+    if (ferry_job_begin(self, FERRY_JOB_WRITING, &op, now_ms) && self->by_link && self->in.link.there) {
+        self->result.verified = true; // by the hash of what runs
+        self->result.bytes_skipped = self->result.bytes_total;
+    }
 }
 
 void ferry_job_erase_all(struct ferry_job *self, uint32_t now_ms)
@@ -262,6 +300,8 @@ static void operation_done(struct ferry_job *self, uint32_t now_ms)
 {
     switch (self->state) {
     case FERRY_JOB_CONNECTING:
+        if (self->by_link)
+            ferry_link_route_connected(&self->in.link);
         self->state = FERRY_JOB_PLANNING;
         break;
     case FERRY_JOB_READING:
@@ -271,7 +311,8 @@ static void operation_done(struct ferry_job *self, uint32_t now_ms)
         ferry_job_write(self, now_ms);
         break;
     case FERRY_JOB_WRITING:
-        self->result.verified = can_prove(ferry_job_target(self));
+        if (!self->by_link)
+            self->result.verified = can_prove(ferry_job_target(self));
         ferry_job_leave(self, now_ms);
         break;
     default:
@@ -287,6 +328,17 @@ static void first_step(struct ferry_job *self, uint32_t now_ms)
     ferry_job_begin(self, FERRY_JOB_CONNECTING, &op, now_ms);
 }
 
+// Nobody answers on the link: another start rate, then the other route.
+static bool connect_again(struct ferry_job *self, uint32_t now_ms)
+{
+    struct ferry_error error;
+    ferry_pump_error(&self->pump, &error);
+    if (!self->by_link || self->state != FERRY_JOB_CONNECTING ||
+        ferry_status_class_of(error.status) != FERRY_CLASS_WIRE || self->pump.wire_error)
+        return false;
+    return ferry_link_route_next(&self->in.link, now_ms) || ferry_job_other_route(self, error.detail, now_ms);
+}
+
 // One operation's turn; true when the next one may go on at once.
 static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
 {
@@ -297,6 +349,8 @@ static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
     uint32_t wants = ferry_pump_step(&self->pump, now_ms, wait_ms);
     take_events(self);
     take_progress(self);
+    if (wants & FERRY_WANT_FAILED && connect_again(self, now_ms))
+        return true;
     if (wants & FERRY_WANT_FAILED) {
         take_engine_error(self);
         ferry_job_end(self, now_ms);
@@ -347,7 +401,11 @@ void ferry_job_cancel(struct ferry_job *self, uint32_t now_ms)
     if (self->fault.status >= 0)
         ferry_fault_set(&self->fault, FERRY_ERR_CANCELLED, self->cfg.port_name, "cancelled while %s",
                         ferry_job_state_name(self->state));
-    if (self->result.written && !self->result.verified)
+    if (self->by_link)
+        ferry_fault_hint(&self->fault,
+                         "the target goes on with the firmware that it runs; start again: what has arrived "
+                         "is not sent again");
+    else if (self->result.written && !self->result.verified)
         ferry_fault_hint(&self->fault, "the target's firmware is incomplete: start again; what was proved is not "
                                        "written again");
     ferry_job_end(self, now_ms);
@@ -365,15 +423,56 @@ static const struct ferry_target *rom_target(const void *engine)
     return ferry_flasher_target(engine);
 }
 
-static int take_route(struct ferry_job *self)
+static int use_rom(struct ferry_job *self)
 {
-    if (self->cfg.route) {
-        self->route = *self->cfg.route;
-        return self->route.ops && self->route.start && self->route.target ? FERRY_OK : FERRY_ERR_ARG;
+    self->by_link = false;
+    if (self->cfg.engine) {
+        self->engine = *self->cfg.engine;
+        return self->engine.ops && self->engine.start && self->engine.target ? FERRY_OK : FERRY_ERR_ARG;
     }
-    self->route = (struct ferry_job_route){
-        .ops = &ferry_flasher_ops, .start = rom_start, .target = rom_target, .engine = &self->flasher};
-    return ferry_flasher_init(&self->flasher, &self->cfg.flasher);
+    self->engine = (struct ferry_job_engine){
+        .ops = &ferry_flasher_ops, .start = rom_start, .target = rom_target, .engine = &self->in.flasher};
+    return ferry_flasher_init(&self->in.flasher, &self->cfg.flasher);
+}
+
+static int use_link(struct ferry_job *self)
+{
+    struct ferry_link_route_cfg cfg = self->cfg.link;
+    if (!cfg.sender.frame) {
+        cfg.sender.frame = self->cfg.flasher.block;
+        cfg.sender.frame_size = self->cfg.flasher.block_size;
+    }
+    if (!cfg.sender.hello_ms && self->cfg.route == FERRY_JOB_ROUTE_AUTO)
+        cfg.sender.hello_ms = HELLO_BEFORE_ROM_MS;
+    self->by_link = true;
+    self->engine = (struct ferry_job_engine){.ops = &ferry_link_sender_ops, .engine = &self->in.link.sender};
+    return ferry_link_route_init(&self->in.link, &cfg);
+}
+
+static void make_pump(struct ferry_job *self)
+{
+    self->pump = (struct ferry_pump){.engine = self->engine.engine,
+                                     .ops = self->engine.ops,
+                                     .stream = self->cfg.stream,
+                                     .lines = self->cfg.lines,
+                                     .trace = self->cfg.trace,
+                                     .supply = &self->supply,
+                                     .output = ferry_job_take_output,
+                                     .output_ctx = self};
+}
+
+bool ferry_job_other_route(struct ferry_job *self, const char *why, uint32_t now_ms)
+{
+    char text[FERRY_JOB_TEXT];
+    bool reachable = self->cfg.flasher.has_lines || self->cfg.flasher.before != FERRY_BEFORE_DEFAULT_RESET;
+    if (!self->by_link || self->cfg.route != FERRY_JOB_ROUTE_AUTO || !reachable || use_rom(self) != FERRY_OK)
+        return false;
+    snprintf(text, sizeof text, "not by the link (%.150s); trying the serial loader", why);
+    ferry_job_push(self, FERRY_EVENT_NOTE, text, NULL);
+    make_pump(self);
+    memset(&self->fault, 0, sizeof self->fault);
+    struct ferry_rom_job op = {.op = FERRY_ROM_CONNECT};
+    return ferry_job_begin(self, FERRY_JOB_CONNECTING, &op, now_ms);
 }
 
 // Between the pump and the store: each segment begins with a request, so events are taken before the engine's short
@@ -383,6 +482,8 @@ static int serve(void *ctx, const struct ferry_request *request,
 {
     struct ferry_job *self = ctx;
     take_events(self);
+    if (self->by_link && request->kind == FERRY_REQUEST_RAW)
+        self->result.written = true;
     return self->data.serve(self->data.ctx, request, answer, to);
 }
 
@@ -393,7 +494,8 @@ int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg)
     self->state = FERRY_JOB_CONNECTING;
     if (!cfg->stream || !cfg->choose || !cfg->cargo.digest)
         return FERRY_ERR_ARG;
-    int status = take_route(self);
+    int status =
+        cfg->route == FERRY_JOB_ROUTE_ROM || cfg->verify_only || cfg->erase_all ? use_rom(self) : use_link(self);
     if (status != FERRY_OK)
         return status;
     self->pool = cfg->stores;
@@ -402,18 +504,11 @@ int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg)
         self->pool = ferry_store_pool_new(&store);
         self->own_pool = true;
     }
-    self->pump = (struct ferry_pump){.engine = self->route.engine,
-                                     .ops = self->route.ops,
-                                     .stream = cfg->stream,
-                                     .lines = cfg->lines,
-                                     .trace = cfg->trace,
-                                     .output = ferry_job_take_output,
-                                     .output_ctx = self};
     if (!self->pool)
         return FERRY_ERR_NO_MEMORY;
     self->data = ferry_store_pool_supply(self->pool);
     self->supply = (struct ferry_supply){.ctx = self, .serve = serve};
-    self->pump.supply = &self->supply;
+    make_pump(self);
     return FERRY_OK;
 }
 
@@ -437,8 +532,28 @@ void ferry_job_close(struct ferry_job *self)
 
 const struct ferry_target *ferry_job_target(const struct ferry_job *self)
 {
-    const struct ferry_target *target = self->route.target ? self->route.target(self->route.engine) : NULL;
+    const struct ferry_target *target = NULL;
+    if (self->by_link)
+        target = ferry_link_route_target(&self->in.link);
+    else if (self->engine.target)
+        target = self->engine.target(self->engine.engine);
     return target && target->chip ? target : NULL;
+}
+
+const struct ferry_target_info *ferry_job_info(const struct ferry_job *self)
+{
+    return self->by_link ? ferry_link_route_info(&self->in.link) : NULL;
+}
+
+enum ferry_job_route ferry_job_route(const struct ferry_job *self)
+{
+    return self->by_link ? FERRY_JOB_ROUTE_LINK : FERRY_JOB_ROUTE_ROM;
+}
+
+const char *ferry_job_route_name(enum ferry_job_route route)
+{
+    static const char *const names[] = {"rom", "link", "auto"};
+    return route <= FERRY_JOB_ROUTE_AUTO ? names[route] : "";
 }
 
 const struct ferry_plan *ferry_job_plan(const struct ferry_job *self)

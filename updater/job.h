@@ -1,5 +1,6 @@
 // A job: one cargo to one target over one wire, from connecting to the line in the log. Steps without blocking, so
-// that one thread drives many targets; the command line's `flash` runs one, the updater as many as there are ports.
+// that one thread drives many targets; the command line's `flash` and `send` run one, the updater as many as there are
+// ports.
 //
 //   CONNECTING -> READING* -> PLANNING -> ERASING* -> WRITING -> LEAVING -> DONE     (* only when needed)
 //        |            |           |          |           |          |
@@ -9,8 +10,13 @@
 // Nothing is erased or written before PLANNING has ended well. When it has not, the target is reset into what it ran
 // before (LEAVING), and the job then ends FAILED with the first cause.
 //
-// The route is an engine and a function that starts its operations. The ROM loader's is built in; cfg.route replaces
-// it.
+// Two routes, one course:
+//   ROM    the target's mask ROM loader: the whole cargo. LEAVING resets the target into it.
+//   LINK   a receiver in the running firmware (link_route.h): the cargo's application, into the slot that does not run
+//          (or a file, or the contents of a partition). No READING, no ERASING, no journal. LEAVING begins when the
+//          target has proved and selected it: it restarts, and what runs then is read back and confirmed.
+//   AUTO   LINK, and ROM when no receiver answers, or when the cargo or the target's partitions are nothing for the
+//          link, provided that the loader can be reached (reset lines, or a person at the boot button).
 #ifndef FERRY_UPDATER_JOB_H
 #define FERRY_UPDATER_JOB_H
 
@@ -25,6 +31,7 @@
 #include "updater/cargo.h"
 #include "updater/fault.h"
 #include "updater/journal.h"
+#include "updater/link_route.h"
 #include "updater/log.h"
 #include "updater/store.h"
 
@@ -39,8 +46,10 @@ enum ferry_job_state {
     FERRY_JOB_FAILED,
 };
 
-// Another way into the target than the ROM loader: operations in the terms of struct ferry_rom_job.
-struct ferry_job_route {
+enum ferry_job_route { FERRY_JOB_ROUTE_ROM = 0, FERRY_JOB_ROUTE_LINK, FERRY_JOB_ROUTE_AUTO };
+
+// Another engine in place of the ROM loader's: operations in the terms of struct ferry_rom_job.
+struct ferry_job_engine {
     const struct ferry_engine_ops *ops;
     int (*start)(void *engine, const struct ferry_rom_job *job, uint32_t now_ms);
     const struct ferry_target *(*target)(const void *engine); // valid after CONNECT has ended well
@@ -50,13 +59,19 @@ struct ferry_job_route {
 struct ferry_job_cfg {
     const char *port_name; // for display and log; NULL = "". The caller's, as long as the job lives
     const struct ferry_stream *stream;
-    const struct ferry_lines *lines;     // NULL: none
-    const struct ferry_trace *trace;     // NULL: none
-    struct ferry_flasher_cfg flasher;    // block buffer included; not used with cfg.route
-    const struct ferry_job_route *route; // NULL: the ROM loader
+    const struct ferry_lines *lines; // NULL: none
+    const struct ferry_trace *trace; // NULL: none
+    enum ferry_job_route route;
+    struct ferry_flasher_cfg flasher;      // block buffer included; its `chip` counts on both routes
+    struct ferry_link_route_cfg link;      // not used by ROM
+    const struct ferry_job_engine *engine; // in place of the flasher; NULL: the flasher
+    // Called when the job fails, before the log line is written: the port may know better why. NULL: it does not.
+    void (*explain)(void *ctx, struct ferry_fault *fault);
+    void *explain_ctx;
     enum ferry_after after;
     bool no_deflate, no_skip, verify_only, dry_run, erase_all;
-    // Chooses the cargo once the target is known; 0 or negative with *fault filled.
+    // Chooses the cargo once the target is known; 0 or negative with *fault filled. target NULL (link): it is there,
+    // and does not say which chip it is.
     int (*choose)(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault);
     void *choose_ctx;
     // Digest must be given. read_target may be left NULL: the job reads from its target itself.
@@ -76,8 +91,11 @@ struct ferry_job_result {
     uint32_t bytes_total;   // bytes of all regions; 0 = no plan
     uint32_t wire_bytes;    // bytes sent on the wire, all included
     uint32_t retries;
-    uint32_t resumed;    // bytes that the journal of an interrupted job listed as proved
+    uint32_t resumed;    // bytes of an interrupted job that need not be sent again: those that the journal listed as
+                         // proved; link: those that the target has proved
     uint32_t elapsed_ms; // from the first step to the end (or to the last step)
+    bool confirmed;      // link: the firmware runs, and is there to stay
+    char slot[FERRY_MANIFEST_TEXT]; // link: the partition (or file) that it went to, "" = unknown
 };
 
 #define FERRY_JOB_TEXT 240
@@ -88,7 +106,6 @@ struct ferry_job_event {
     uint32_t a[3]; // REGION: as in engine.h
 };
 
-#define FERRY_JOB_EVENTS 24
 #define FERRY_JOB_READS 4
 #define FERRY_JOB_READ_MAX 0x4000u
 #define FERRY_JOB_SEGMENTS 1024
@@ -97,8 +114,12 @@ struct ferry_job {
     struct ferry_job_cfg cfg;
     enum ferry_job_state state;
     // Private from here on.
-    struct ferry_flasher flasher;
-    struct ferry_job_route route;
+    union {
+        struct ferry_flasher flasher;
+        struct ferry_link_route link;
+    } in; // the route in use
+    bool by_link;
+    struct ferry_job_engine engine;
     struct ferry_pump pump;
     struct ferry_supply supply;    // the pump's: takes events, then asks data
     struct ferry_supply data;      // the store's
@@ -124,8 +145,8 @@ struct ferry_job {
     uint32_t events_lost;
 };
 
-// 0, FERRY_ERR_ARG (a field that must be given is missing, or flasher_init refuses), FERRY_ERR_NO_MEMORY. Copies cfg;
-// what it points to stays the caller's until ferry_job_close(). self must not be moved afterwards.
+// 0, FERRY_ERR_ARG (a field that must be given is missing, or the engine's init refuses), FERRY_ERR_NO_MEMORY. Copies
+// cfg; what it points to stays the caller's until ferry_job_close(). self must not be moved afterwards.
 int ferry_job_init(struct ferry_job *self, const struct ferry_job_cfg *cfg);
 // Does all that can be done now; returns the state. *wait_ms (NULL allowed) = how long until the next call at the
 // latest (earlier when bytes arrive). Blocks only as long as the card takes to be read.
@@ -144,9 +165,16 @@ void ferry_job_close(struct ferry_job *self);
 // Steps until the job has ended; 0 or its status. tick (NULL allowed) is called after every step; non-zero cancels.
 int ferry_job_run(struct ferry_job *self, const struct ferry_clock *clock, int (*tick)(void *ctx), void *tick_ctx);
 
-const struct ferry_target *ferry_job_target(const struct ferry_job *self); // NULL before CONNECTING has ended well
-const struct ferry_plan *ferry_job_plan(const struct ferry_job *self);     // NULL before PLANNING has ended well
-const struct ferry_fault *ferry_job_fault(const struct ferry_job *self);   // status 0 unless FAILED
+// NULL before CONNECTING has ended well, and when the target does not say which chip it is (link).
+const struct ferry_target *ferry_job_target(const struct ferry_job *self);
+// Link: what the target says about itself (what runs, slots), fresh after its restart. NULL on the ROM route, and
+// before CONNECTING has ended well.
+const struct ferry_target_info *ferry_job_info(const struct ferry_job *self);
+// The route in use: ROM or LINK. With AUTO it may change from LINK to ROM until PLANNING has ended.
+enum ferry_job_route ferry_job_route(const struct ferry_job *self);
+const char *ferry_job_route_name(enum ferry_job_route route);            // "rom", "link", "auto"
+const struct ferry_plan *ferry_job_plan(const struct ferry_job *self);   // NULL before PLANNING has ended well
+const struct ferry_fault *ferry_job_fault(const struct ferry_job *self); // status 0 unless FAILED
 const struct ferry_job_result *ferry_job_result(const struct ferry_job *self);
 const char *ferry_job_state_name(enum ferry_job_state state); // "connecting", ... for people
 void ferry_job_progress(const struct ferry_job *self, struct ferry_progress *out);

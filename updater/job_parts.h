@@ -10,6 +10,8 @@ void ferry_job_warn(struct ferry_job *self, const struct ferry_fault *fault);
 // Starts an operation and enters the state; false: the job has ended.
 bool ferry_job_begin(struct ferry_job *self, enum ferry_job_state state, const struct ferry_rom_job *op,
                      uint32_t now_ms);
+// AUTO, when the loader can be reached: forgets the link and connects to the ROM loader. False: not possible.
+bool ferry_job_other_route(struct ferry_job *self, const char *why, uint32_t now_ms);
 void ferry_job_leave(struct ferry_job *self, uint32_t now_ms);
 void ferry_job_write(struct ferry_job *self, uint32_t now_ms); // or verify
 void ferry_job_erase_all(struct ferry_job *self, uint32_t now_ms);

@@ -45,9 +45,11 @@ static int read_target(void *ctx, uint32_t address, uint8_t *buf, size_t len)
     }
     if (self->cfg.cargo.read_target)
         return self->cfg.cargo.read_target(self->cfg.cargo.read_ctx, address, buf, len);
+    if (self->by_link)
+        return FERRY_ERR_UNSUPPORTED;
     if (target->secure_download)
         return FERRY_ERR_SECURE_DOWNLOAD;
-    if (target->chip && !self->cfg.route && !ferry_chip_can(target->chip, FERRY_CAP_READ_FLASH_SLOW))
+    if (target->chip && !self->cfg.engine && !ferry_chip_can(target->chip, FERRY_CAP_READ_FLASH_SLOW))
         return FERRY_ERR_UNSUPPORTED;
     return want_read(self, address, len);
 }
@@ -96,6 +98,21 @@ static void plan_refused(struct ferry_job *self, int status, uint32_t now_ms)
     ferry_job_leave(self, now_ms);
 }
 
+// Nothing for the link, but for the loader perhaps.
+static void refused(struct ferry_job *self, int status, uint32_t now_ms)
+{
+    bool other = status == FERRY_ERR_NO_PLACE || status == FERRY_ERR_NO_SLOT;
+    struct ferry_fault fault = self->fault;
+    if (other && ferry_job_other_route(self, fault.what, now_ms)) {
+        ferry_store_release(self->store);
+        self->store = NULL;
+        self->result = (struct ferry_job_result){.elapsed_ms = self->result.elapsed_ms};
+        self->data = ferry_store_pool_supply(self->pool);
+        return;
+    }
+    plan_refused(self, status, now_ms);
+}
+
 static int choose(struct ferry_job *self)
 {
     if (self->has_chosen)
@@ -108,7 +125,17 @@ static int choose(struct ferry_job *self)
 static struct ferry_store_key store_key(const struct ferry_job *self)
 {
     return (struct ferry_store_key){
-        .cargo = &self->chosen, .target = ferry_job_target(self), .reads = self->reads, .read_count = self->read_count};
+        .cargo = &self->chosen,
+        .target = self->by_link ? ferry_link_route_target(&self->in.link) : ferry_job_target(self),
+        .link = self->by_link,
+        .reads = self->reads,
+        .read_count = self->read_count,
+    };
+}
+
+static int link_plan(struct ferry_job *self, const struct ferry_cargo_options *options, struct ferry_plan *plan)
+{
+    return ferry_cargo_plan_link(&self->chosen, ferry_link_route_target(&self->in.link), options, plan, &self->fault);
 }
 
 // A plan of our own. OK with self->store set, or with read_open set: bytes of the target are wanted first.
@@ -120,7 +147,8 @@ static int make_plan(struct ferry_job *self, uint32_t now_ms)
     struct ferry_cargo_options options = self->cfg.cargo;
     options.read_target = read_target;
     options.read_ctx = self;
-    int status = ferry_cargo_plan(&self->chosen, ferry_job_target(self), &options, plan, &self->fault);
+    int status = self->by_link ? link_plan(self, &options, plan)
+                               : ferry_cargo_plan(&self->chosen, ferry_job_target(self), &options, plan, &self->fault);
     if (status < 0 || self->read_open) {
         if (status >= 0)
             ferry_plan_close(plan);
@@ -173,7 +201,7 @@ static void open_journal(struct ferry_job *self)
 {
     const struct ferry_plan *plan = ferry_job_plan(self);
     const struct ferry_target *target = ferry_job_target(self);
-    if (!self->cfg.journal_dir || self->cfg.verify_only || self->cfg.erase_all || !target->mac_known)
+    if (self->by_link || !self->cfg.journal_dir || self->cfg.verify_only || self->cfg.erase_all || !target->mac_known)
         return; // a chip erase starts from nothing each time
     struct ferry_journal_key key = {.regions = plan->regions, .region_count = plan->count};
     memcpy(key.mac, target->mac, sizeof key.mac);
@@ -185,6 +213,28 @@ static void open_journal(struct ferry_job *self)
     note_journal(self);
 }
 
+// The same chip, and by the link: slots and sizes, and what an interrupted job has left there.
+static int fits_link(struct ferry_job *self)
+{
+    const struct ferry_target_info *info = ferry_job_info(self);
+    const struct ferry_plan *plan = ferry_job_plan(self);
+    const struct ferry_chip *wanted = ferry_chip_by_id(self->cfg.flasher.chip);
+    if (wanted && self->cfg.flasher.chip != FERRY_CHIP_ANY && info->chip != wanted->id)
+        return ferry_fault_set(&self->fault, FERRY_ERR_WRONG_CHIP, "", "the target is no %s", wanted->label);
+    int status = ferry_link_route_check(&self->in.link, plan, &self->fault);
+    if (status < 0)
+        return status;
+    const struct ferry_slot *to = ferry_link_route_slot(info, FERRY_SLOT_TARGET);
+    bool firmware = plan->manifest.kind == FERRY_MANIFEST_FIRMWARE;
+    snprintf(self->result.slot, sizeof self->result.slot, "%s", !firmware ? plan->manifest.name : to ? to->label : "");
+    if (info->unfinished && memcmp(info->unfinished_sha256, plan->manifest.sha256, sizeof plan->manifest.sha256) == 0) {
+        self->result.resumed = plan->manifest.size; // at most; cut down to what the target proves
+        ferry_job_push(self, FERRY_EVENT_NOTE,
+                       "an earlier update was interrupted: what the target proves to have is not sent again", NULL);
+    }
+    return FERRY_OK;
+}
+
 static void use_plan(struct ferry_job *self, uint32_t now_ms)
 {
     const struct ferry_plan *plan = ferry_job_plan(self);
@@ -192,6 +242,10 @@ static void use_plan(struct ferry_job *self, uint32_t now_ms)
         ferry_job_push(self, FERRY_EVENT_WARNING, plan->warnings[i], NULL);
     for (uint8_t i = 0; i < plan->count; i++)
         self->result.bytes_total += plan->regions[i].size;
+    if (self->by_link && fits_link(self) < 0) {
+        refused(self, self->fault.status, now_ms);
+        return;
+    }
     self->data = ferry_store_supply(self->store);
     if (self->cfg.dry_run) {
         ferry_job_leave(self, now_ms);
@@ -211,7 +265,7 @@ void ferry_job_make_ready(struct ferry_job *self, uint32_t now_ms)
     if (status >= 0)
         status = find_or_make_plan(self, now_ms);
     if (status < 0)
-        plan_refused(self, status, now_ms);
+        refused(self, status, now_ms);
     else if (self->read_open)
         start_read(self, now_ms);
     else

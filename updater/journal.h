@@ -22,8 +22,9 @@
 
 #include "ferry/engine/flasher.h"
 #include "updater/fault.h"
+#include "updater/limits.h"
 
-#define FERRY_JOURNAL_PATH 512
+#define FERRY_JOURNAL_PATH FERRY_CARGO_PATH
 #define FERRY_JOURNAL_HEADER 64
 #define FERRY_JOURNAL_RECORD 16
 

@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 #include "updater/fault.h"
+#include "updater/limits.h"
 
-#define FERRY_JSON_MAX_SIZE (256u * 1024)
 #define FERRY_JSON_MAX_DEPTH 16
-#define FERRY_JSON_MAX_VALUES 4096
 
 // Parses text (len bytes, no terminator needed). shown is the name for messages. *out is freed with cJSON_Delete.
 // 0; FERRY_ERR_MANIFEST with line and column in fault->where; FERRY_ERR_NO_MEMORY.

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "updater/fault.h"
+#include "updater/limits.h"
 
-#define FERRY_LOG_PATH 512
-#define FERRY_LOG_LINE 2048 // longest line; fields are cut to fit
+#define FERRY_LOG_PATH FERRY_CARGO_PATH
 
 struct ferry_log {
     char path[FERRY_LOG_PATH];

@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 
 #include "ferry/base/status.h"
+#include "updater/limits.h"
 
-#define LONGEST 512
+#define LONGEST FERRY_CARGO_PATH
 
 static const char *name_problem(const char *name)
 {

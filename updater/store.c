@@ -30,8 +30,6 @@ struct ferry_store {
     struct target_facts facts;
     struct seen_read reads[8];
     uint8_t read_count;
-    bool sealed;
-    uint64_t *prints; // fingerprint per block, over all regions
     uint32_t block_base[FERRY_CARGO_MAX_REGIONS];
 };
 
@@ -54,13 +52,10 @@ static int fail(struct ferry_store *self, int status, uint8_t region, uint32_t o
     return ferry_fault_set(&self->fault, status, where, "the card: %s", ferry_status_text(status));
 }
 
-// FNV-1a: against accidents; what an enemy could change he could have changed before.
+// Against accidents; what an enemy could change he could have changed before.
 static uint64_t fingerprint(const uint8_t *bytes, size_t len)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h;
+    return ferry_plan_fingerprint(FERRY_PLAN_PRINT, bytes, len);
 }
 
 static int read_block(struct ferry_store *self, struct ferry_store_cache_item *item)
@@ -72,11 +67,9 @@ static int read_block(struct ferry_store *self, struct ferry_store_cache_item *i
     self->pool->stats.bytes_read += item->size;
     if (status < 0)
         return fail(self, status, key->region, key->offset);
-    uint64_t *print = &self->prints[self->block_base[key->region] + key->offset / FERRY_STORE_BLOCK];
-    uint64_t now = fingerprint(item->bytes, item->size);
-    if (self->sealed && *print != now)
+    uint32_t block = self->block_base[key->region] + key->offset / FERRY_STORE_BLOCK;
+    if (self->plan->prints[block] != fingerprint(item->bytes, item->size))
         return fail(self, FERRY_ERR_STORAGE_CHANGED, key->region, key->offset);
-    *print = now;
     return FERRY_OK;
 }
 
@@ -153,32 +146,6 @@ static int take_digest(void *ctx, const uint8_t *bytes, size_t len, bool last)
     const struct ferry_digest *digest = ctx;
     (void)last;
     return digest->update(digest->ctx, bytes, len);
-}
-
-// Reads everything once and compares with what was checked.
-static int seal(struct ferry_store *self)
-{
-    const struct ferry_digest *digest = self->pool->cfg.digest;
-    const struct ferry_plan *plan = self->plan;
-    uint8_t sha256[FERRY_SHA256_SIZE], head[8];
-    int status = digest->begin(digest->ctx, FERRY_DIGEST_SHA256);
-    for (uint8_t i = 0; i < plan->count && status >= 0; i++) {
-        ferry_store32le(head, plan->regions[i].address);
-        ferry_store32le(head + 4, plan->regions[i].size);
-        status = digest->update(digest->ctx, head, sizeof head);
-        if (status >= 0)
-            status = each_piece(self, i, 0, plan->regions[i].size, take_digest, (void *)digest);
-    }
-    if (status >= 0)
-        status = digest->finish(digest->ctx, sha256, sizeof sha256);
-    if (status < 0)
-        return status;
-    self->sealed = true;
-    if (memcmp(sha256, plan->sha256, sizeof sha256) == 0)
-        return FERRY_OK;
-    fail(self, FERRY_ERR_STORAGE_CHANGED, 0, 0);
-    snprintf(self->fault.where, sizeof self->fault.where, "%.190s", plan->cargo.path);
-    return self->fault.status;
 }
 
 // ---- digests ----
@@ -379,8 +346,7 @@ static int serve(void *ctx, const struct ferry_request *request, answer_fn *answ
         return serve_md5_of(self->pool, request, answer, to);
     if (!inside(self, request))
         return FERRY_ERR_ARG;
-    int status = self->sealed ? FERRY_OK : seal(self);
-    return status < 0 ? status : dispatch(self, request, answer, to);
+    return dispatch(self, request, answer, to);
 }
 
 struct ferry_supply ferry_store_supply(struct ferry_store *self)
@@ -469,7 +435,7 @@ struct ferry_store *ferry_store_find(struct ferry_store_pool *pool, const struct
     for (struct ferry_store *s = pool->stores; s; s = s->next) {
         bool fresh = !ferry_time_reached(now_ms, s->made_ms + FERRY_STORE_SHARE_MS);
         if (!fresh || s->fault.status < 0 || memcmp(&facts, &s->facts, sizeof facts) != 0 ||
-            !same_cargo(&s->plan->cargo, key->cargo))
+            key->link != (s->plan->manifest.kind != 0) || !same_cargo(&s->plan->cargo, key->cargo))
             continue;
         int same = same_reads(s, key, missing);
         if (same < 0)
@@ -485,19 +451,18 @@ struct ferry_store *ferry_store_find(struct ferry_store_pool *pool, const struct
 
 static bool same_bytes(const struct ferry_plan *a, const struct ferry_plan *b)
 {
-    return a->chip == b->chip && a->count == b->count && memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0 &&
+    return a->chip == b->chip && a->count == b->count && memcmp(&a->manifest, &b->manifest, sizeof a->manifest) == 0 &&
+           memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0 &&
            memcmp(a->regions, b->regions, a->count * sizeof a->regions[0]) == 0 && same_cargo(&a->cargo, &b->cargo);
 }
 
-static bool allocate(struct ferry_store *self)
+static void number_blocks(struct ferry_store *self)
 {
     uint32_t blocks = 0;
     for (uint8_t i = 0; i < self->plan->count; i++) {
         self->block_base[i] = blocks;
-        blocks += self->plan->regions[i].size / FERRY_STORE_BLOCK + 1;
+        blocks += (self->plan->regions[i].size + FERRY_STORE_BLOCK - 1) / FERRY_STORE_BLOCK;
     }
-    self->prints = calloc(blocks + 1, sizeof *self->prints);
-    return self->prints != NULL;
 }
 
 static void destroy(struct ferry_store *self)
@@ -505,7 +470,6 @@ static void destroy(struct ferry_store *self)
     ferry_store_cache_drop_owner(&self->pool->cache, self);
     ferry_plan_close(self->plan);
     free(self->plan);
-    free(self->prints);
     free(self);
 }
 
@@ -535,10 +499,7 @@ struct ferry_store *ferry_store_open(struct ferry_store_pool *pool, struct ferry
     }
     *self =
         (struct ferry_store){.pool = pool, .plan = plan, .users = 1, .made_ms = now_ms, .facts = facts_of(key->target)};
-    if (!allocate(self)) {
-        destroy(self);
-        return NULL;
-    }
+    number_blocks(self);
     remember_reads(self, key);
     self->next = pool->stores;
     pool->stores = self;

@@ -2,12 +2,12 @@
 // digests and packed streams at about the same time; each is read from the card, digested and packed once.
 //
 // A pool holds stores; a store holds one plan (open files) and serves the requests of every job that uses it. Memory is
-// bounded: raw blocks of 16 KB and packed segments are kept least-recently-used within pool.memory_limit; a straggler
+// bounded: raw blocks and packed segments are kept least-recently-used within pool.memory_limit; a straggler
 // that asks for what has been dropped costs a second read, never an error.
 //
-// Before the first answer the whole cargo is read once and compared with the plan's SHA-256, and every block's
-// fingerprint is kept; every later read of a block is compared with it. So what is sent is what was checked, and a
-// file that changes, shrinks or vanishes ends all its jobs with FERRY_ERR_STORAGE_CHANGED or FERRY_ERR_STORAGE_READ.
+// Every block that is read is compared with the fingerprint that the plan took when it hashed the cargo. So what is
+// sent is what was checked, and a file that changes, shrinks or vanishes ends all its jobs with
+// FERRY_ERR_STORAGE_CHANGED or FERRY_ERR_STORAGE_READ.
 //
 // One thread. Not part of it: which requests come when; the engines decide.
 #ifndef FERRY_UPDATER_STORE_H
@@ -22,16 +22,16 @@
 #include "ferry/pump/supply.h"
 #include "updater/cargo.h"
 #include "updater/fault.h"
+#include "updater/limits.h"
 
-#define FERRY_STORE_BLOCK 0x4000u
+#define FERRY_STORE_BLOCK FERRY_PLAN_BLOCK
 #define FERRY_STORE_MEMORY_DEFAULT (16u << 20)
-#define FERRY_STORE_MEMORY_MIN (192u << 10)
 #define FERRY_STORE_SHARE_MS 30000u // a plan is shared by jobs that start within this time of one another
 
 struct ferry_store_cfg {
     const struct ferry_digest *digest;   // MD5 and SHA-256; must be given
     const struct ferry_deflate *deflate; // NULL: nothing is packed
-    size_t memory_limit;                 // bytes kept, all stores together; 0 = 16 MiB, at least 192 KiB
+    size_t memory_limit;                 // bytes kept, all stores together; 0 = 16 MiB, at least FERRY_STORE_MEMORY_MIN
 };
 
 struct ferry_store_stats {
@@ -54,6 +54,7 @@ struct ferry_store_read {
 struct ferry_store_key {
     const struct ferry_cargo *cargo;
     const struct ferry_target *target;
+    bool link; // for the link route
     const struct ferry_store_read *reads;
     uint8_t read_count;
 };

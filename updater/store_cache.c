@@ -13,7 +13,7 @@ static struct ferry_store_cache_item **bucket(struct ferry_store_cache *self, co
 {
     uint32_t h = key->offset * 0x9e3779b1u ^ key->len * 0x85ebca6bu ^ ((uint32_t)key->kind << 8 | key->region);
     h ^= (uint32_t)((uintptr_t)key->owner >> 6);
-    return &self->table[(h ^ h >> 15) % FERRY_STORE_CACHE_BUCKETS];
+    return &self->table[(h ^ h >> 15) % FERRY_STORE_BUCKETS];
 }
 
 static void unlink_item(struct ferry_store_cache *self, struct ferry_store_cache_item *item)

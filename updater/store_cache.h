@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FERRY_STORE_CACHE_BUCKETS 1024u
+#include "updater/limits.h"
 
 struct ferry_store_cache_key {
     const void *owner; // all items of an owner can be dropped together
@@ -25,7 +25,7 @@ struct ferry_store_cache_item {
 struct ferry_store_cache {
     size_t limit, memory, memory_peak; // bytes
     struct ferry_store_cache_item *newest, *oldest;
-    struct ferry_store_cache_item *table[FERRY_STORE_CACHE_BUCKETS];
+    struct ferry_store_cache_item *table[FERRY_STORE_BUCKETS];
 };
 
 // NULL = not kept. What is found becomes the newest.

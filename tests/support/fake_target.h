@@ -35,7 +35,7 @@ struct fake {
 
 // An ESP32-C3 with this flash (malloc'ed when NULL, all erased), idle.
 void fake_new(struct fake *f, uint8_t *flash);
-// struct ferry_job_route of it.
+// struct ferry_job_engine of it.
 extern const struct ferry_engine_ops fake_ops;
 int fake_start(void *engine, const struct ferry_rom_job *job, uint32_t now_ms);
 const struct ferry_target *fake_target(const void *engine);

@@ -27,7 +27,7 @@
 struct rig {
     char *dir;
     struct fake fake;
-    struct ferry_job_route route;
+    struct ferry_job_engine engine;
     struct ferry_stream stream;
     struct ferry_posix_digest digest_state;
     struct ferry_digest digest;
@@ -60,7 +60,7 @@ static struct rig *rig_new(void (*fill)(const char *dir))
     r->dir = card_new();
     fill(r->dir);
     fake_new(&r->fake, NULL);
-    r->route = (struct ferry_job_route){&fake_ops, fake_start, fake_target, &r->fake};
+    r->engine = (struct ferry_job_engine){&fake_ops, fake_start, fake_target, &r->fake};
     r->stream = (struct ferry_stream){.read = no_bytes, .write = all_bytes};
     r->digest = ferry_posix_digest_init(&r->digest_state);
     r->deflate = ferry_posix_deflate_init(&r->deflate_state, NULL);
@@ -69,7 +69,7 @@ static struct rig *rig_new(void (*fill)(const char *dir))
     char *journal = card_path(r->dir, ".ferry");
     r->cfg = (struct ferry_job_cfg){.port_name = "port",
                                     .stream = &r->stream,
-                                    .route = &r->route,
+                                    .engine = &r->engine,
                                     .choose = ferry_card_choose,
                                     .choose_ctx = &r->card,
                                     .cargo = {.digest = &r->digest},
