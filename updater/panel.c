@@ -15,6 +15,38 @@ void ferry_panel_set(struct ferry_panel *self, enum ferry_panel_state state, int
         self->chosen = 0;
 }
 
+static enum ferry_panel_state sum_running(const struct ferry_panel_port *ports, unsigned count, bool *running)
+{
+    enum ferry_panel_state state = FERRY_PANEL_SEEKING;
+    for (unsigned i = 0; i < count; i++) {
+        *running = *running || ports[i].running;
+        if (ports[i].running && ports[i].connected)
+            state = FERRY_PANEL_WORKING;
+    }
+    return state;
+}
+
+enum ferry_panel_state ferry_panel_sum(const struct ferry_panel_port *ports, unsigned count, bool has_card, int *status)
+{
+    bool running = false, well = false;
+    int failed = 0, silent = 0;
+    enum ferry_panel_state state = sum_running(ports, count, &running);
+    *status = 0;
+    if (running)
+        return state;
+    for (unsigned i = 0; i < count; i++) {
+        well = well || (ports[i].ended && ports[i].status >= 0);
+        if (ports[i].ended && ports[i].status < 0 && failed == 0)
+            *(ports[i].answered ? &failed : &silent) = ports[i].status;
+    }
+    *status = failed ? failed : well ? 0 : silent;
+    if (*status < 0)
+        return FERRY_PANEL_FAILED;
+    if (!has_card)
+        return FERRY_PANEL_NO_CARD;
+    return well ? FERRY_PANEL_DONE : FERRY_PANEL_READY;
+}
+
 void ferry_panel_choose(struct ferry_panel *self, uint32_t number, uint32_t now_ms)
 {
     self->chosen = number;

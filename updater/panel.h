@@ -45,6 +45,15 @@ enum ferry_panel_action {
     FERRY_PANEL_ABORT,
 };
 
+// What the panel has to know of each port.
+struct ferry_panel_port {
+    bool running;   // a job, or looking for a target
+    bool connected; // running: the target has answered
+    bool ended;     // a job has ended since the last start
+    bool answered;  // ended: somebody was there
+    int status;     // ended
+};
+
 // All zero: ready, button up.
 struct ferry_panel {
     enum ferry_panel_state state;
@@ -59,6 +68,9 @@ struct ferry_panel {
 
 // What is the case now; the LED's pattern begins anew when it is something else.
 void ferry_panel_set(struct ferry_panel *self, enum ferry_panel_state state, int status, uint32_t now_ms);
+// One state for all ports. A port where nobody answered counts as empty as long as another one had a target.
+enum ferry_panel_state ferry_panel_sum(const struct ferry_panel_port *ports, unsigned count, bool has_card,
+                                       int *status);
 // Shows the number of the firmware that was chosen, 1 ...; 0 ends it.
 void ferry_panel_choose(struct ferry_panel *self, uint32_t number, uint32_t now_ms);
 // Call every 5 to 20 ms with the button's level (true = pressed).

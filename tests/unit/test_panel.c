@@ -191,6 +191,31 @@ static void led_shows_the_choice(void **state)
     assert_int_equal(watch(2000, &lit), 10);
 }
 
+static void an_empty_port_does_not_spoil_the_other(void **state)
+{
+    (void)state;
+    int status;
+    struct ferry_panel_port ports[2] = {0};
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_READY);
+    assert_int_equal(ferry_panel_sum(ports, 2, false, &status), FERRY_PANEL_NO_CARD);
+    ports[0].running = true;
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_SEEKING);
+    ports[0].connected = true;
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_WORKING);
+    ports[0] = (struct ferry_panel_port){.ended = true, .answered = true};
+    ports[1] = (struct ferry_panel_port){.ended = true, .status = FERRY_ERR_NO_ANSWER};
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_DONE);
+    ports[0].status = FERRY_ERR_VERIFY;
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_FAILED);
+    assert_int_equal(status, FERRY_ERR_VERIFY);
+    ports[0] = ports[1];
+    assert_int_equal(ferry_panel_sum(ports, 2, true, &status), FERRY_PANEL_FAILED);
+    assert_int_equal(status, FERRY_ERR_NO_ANSWER);
+    ports[0] = (struct ferry_panel_port){.ended = true, .answered = true, .status = FERRY_ERR_STORAGE_READ};
+    assert_int_equal(ferry_panel_sum(ports, 2, false, &status), FERRY_PANEL_FAILED); // the card went: say so first
+    assert_int_equal(status, FERRY_ERR_STORAGE_READ);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup(led_says_the_state, fresh),
         cmocka_unit_test_setup(led_counts_the_failure, fresh),
         cmocka_unit_test_setup(led_shows_the_choice, fresh),
+        cmocka_unit_test_setup(an_empty_port_does_not_spoil_the_other, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
