@@ -89,17 +89,27 @@ static bool is_last_target(const struct ferry_updater_port *port, const struct f
 static int choose(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     struct ferry_updater_port *port = ctx;
-    const struct ferry_job_cfg *job = &port->updater->cfg.job;
-    port->same = is_last_target(port, target);
+    const struct ferry_updater_cfg *cfg = &port->updater->cfg;
+    port->found = true;
+    if (port->wished && port->wish.probe)
+        return ferry_fault_set(fault, FERRY_ERR_CANCELLED, "", "only looked who is there");
+    port->same = !port->wished && is_last_target(port, target);
     if (port->same)
         return ferry_fault_set(fault, FERRY_ERR_CANCELLED, "", "the same target as before");
     port->staying = false;
     port->trouble = 0;
     port->state = FERRY_UPDATER_WORKING;
-    return job->choose(job->choose_ctx, target, out, fault);
+    if (cfg->choose)
+        return cfg->choose(cfg->ctx, port->index, &port->wish, target, out, fault);
+    return cfg->job.choose(cfg->job.choose_ctx, target, out, fault);
 }
 
 // ---- a port's life ----
+
+static bool waits(const struct ferry_updater *self)
+{
+    return self->cfg.wait && !self->cfg.hold;
+}
 
 static void close_job(struct ferry_updater_port *port)
 {
@@ -114,22 +124,48 @@ static void close_job(struct ferry_updater_port *port)
 static void rest(struct ferry_updater_port *port, uint32_t now_ms, uint32_t delay_ms)
 {
     close_job(port);
-    port->state = port->updater->cfg.wait ? FERRY_UPDATER_CLOSED : FERRY_UPDATER_ENDED;
+    port->state = port->updater->cfg.wait || port->updater->cfg.hold ? FERRY_UPDATER_CLOSED : FERRY_UPDATER_ENDED;
     port->next_ms = now_ms + delay_ms;
     port->resting = true;
+}
+
+// What was asked for is over without having been a job: nothing is logged or counted, and whoever asked is told.
+static void end_uncounted(struct ferry_updater *self, struct ferry_updater_port *port, const struct ferry_fault *fault)
+{
+    struct ferry_updater_outcome outcome = {0};
+    if (port->job_open)
+        fill_outcome(port, &outcome);
+    outcome.fault = *fault;
+    outcome.result.status = fault->status;
+    port->wished = false;
+    if (self->cfg.ended)
+        self->cfg.ended(self->cfg.ctx, port->index, port->job_open ? &port->job : NULL, &outcome);
 }
 
 static void open_failed(struct ferry_updater *self, struct ferry_updater_port *port, const struct ferry_fault *fault,
                         uint32_t now_ms)
 {
     port->staying = false; // the port has vanished, and the target with it
-    if (!self->cfg.wait) {
+    if (port->wished && port->wish.probe) {
+        end_uncounted(self, port, fault);
+    } else if (!waits(self)) {
         struct ferry_updater_outcome outcome = {.fault = *fault};
         outcome.result.status = fault->status;
         log_open_failure(self, port->index, fault);
         count(self, port, NULL, &outcome);
+        port->wished = false;
     }
     rest(port, now_ms, port_ms(self));
+}
+
+static void take_wish(const struct ferry_updater_port *port, struct ferry_job_cfg *job)
+{
+    if (!port->wished || !port->wish.set)
+        return;
+    job->route = port->wish.route;
+    job->verify_only = port->wish.verify_only;
+    job->erase_all = port->wish.erase_all;
+    job->cargo.force = job->cargo.force || port->wish.force;
 }
 
 static void start_job(struct ferry_updater *self, struct ferry_updater_port *port, uint32_t now_ms)
@@ -140,8 +176,10 @@ static void start_job(struct ferry_updater *self, struct ferry_updater_port *por
     cfg.choose = choose;
     cfg.choose_ctx = port;
     cfg.log = NULL;
-    if (self->cfg.wait)
+    take_wish(port, &cfg);
+    if (waits(self))
         cfg.flasher.connect_attempts = 1;
+    port->found = false;
     int status = self->cfg.open(self->cfg.ctx, port->index, &cfg, &fault);
     port->port_open = status >= 0;
     if (status >= 0) {
@@ -152,9 +190,7 @@ static void start_job(struct ferry_updater *self, struct ferry_updater_port *por
     }
     port->same = false;
     port->resting = false;
-    port->state = !self->cfg.wait ? FERRY_UPDATER_WORKING
-                  : port->staying ? FERRY_UPDATER_LEAVING
-                                  : FERRY_UPDATER_SEEKING;
+    port->state = !waits(self) ? FERRY_UPDATER_WORKING : port->staying ? FERRY_UPDATER_LEAVING : FERRY_UPDATER_SEEKING;
     if (status < 0)
         open_failed(self, port, &fault, now_ms);
 }
@@ -177,15 +213,29 @@ static void trial_ended(struct ferry_updater *self, struct ferry_updater_port *p
 static bool was_trial(const struct ferry_updater_port *port)
 {
     const struct ferry_target *target = ferry_job_target(&port->job);
-    if (!port->updater->cfg.wait || port->state == FERRY_UPDATER_WORKING)
+    if (!waits(port->updater) || port->state == FERRY_UPDATER_WORKING)
         return port->same;
     return port->same || ferry_status_class_of(port->job.fault.status) == FERRY_CLASS_WIRE ||
            (port->staying && (!target || is_last_target(port, target)));
 }
 
+// Who was there is known, or why not; the target that was the last one is no longer taken for it.
+static void probe_ended(struct ferry_updater *self, struct ferry_updater_port *port, uint32_t now_ms)
+{
+    struct ferry_fault fault = {0};
+    if (!port->found || port->job.fault.status != FERRY_ERR_CANCELLED || port->job.cancelled)
+        fault = *ferry_job_fault(&port->job);
+    end_uncounted(self, port, &fault);
+    rest(port, now_ms, port_ms(self));
+}
+
 static void job_ended(struct ferry_updater *self, struct ferry_updater_port *port, uint32_t now_ms)
 {
     struct ferry_updater_outcome outcome;
+    if (port->wished && port->wish.probe) {
+        probe_ended(self, port, now_ms);
+        return;
+    }
     if (was_trial(port)) {
         trial_ended(self, port, now_ms);
         return;
@@ -193,6 +243,7 @@ static void job_ended(struct ferry_updater *self, struct ferry_updater_port *por
     fill_outcome(port, &outcome);
     log_job(self, port);
     count(self, port, &port->job, &outcome);
+    port->wished = false;
     port->staying = true;
     port->silences = 0;
     rest(port, now_ms, probe_ms(self));
@@ -201,7 +252,7 @@ static void job_ended(struct ferry_updater *self, struct ferry_updater_port *por
 static void step_port(struct ferry_updater *self, struct ferry_updater_port *port, uint32_t now_ms, uint32_t *wait_ms)
 {
     *wait_ms = FERRY_NEVER_MS;
-    if (port->state == FERRY_UPDATER_ENDED)
+    if (port->state == FERRY_UPDATER_ENDED || (self->cfg.hold && !port->wished && !port->job_open))
         return;
     if (port->resting && !ferry_time_reached(now_ms, port->next_ms)) {
         *wait_ms = port->next_ms - now_ms;
@@ -234,6 +285,44 @@ bool ferry_updater_step(struct ferry_updater *self, uint32_t now_ms, uint32_t *w
     return going;
 }
 
+int ferry_updater_start(struct ferry_updater *self, unsigned index, const struct ferry_updater_wish *wish)
+{
+    if (index >= self->cfg.port_count)
+        return FERRY_ERR_ARG;
+    struct ferry_updater_port *port = &self->ports[index];
+    if (!self->cfg.hold && !self->cfg.wait)
+        return FERRY_ERR_STATE;
+    if (port->wished || port->state == FERRY_UPDATER_WORKING)
+        return FERRY_ERR_BUSY;
+    close_job(port); // a trial, which was begun without the wish
+    port->state = FERRY_UPDATER_CLOSED;
+    port->wish = *wish;
+    port->wished = true;
+    port->resting = false;
+    return FERRY_OK;
+}
+
+int ferry_updater_abort(struct ferry_updater *self, unsigned index, uint32_t now_ms)
+{
+    if (index >= self->cfg.port_count)
+        return FERRY_ERR_ARG;
+    struct ferry_updater_port *port = &self->ports[index];
+    bool works = port->job_open && port->state == FERRY_UPDATER_WORKING;
+    if (!works && !port->wished)
+        return FERRY_ERR_STATE;
+    if (port->job_open)
+        ferry_job_cancel(&port->job, now_ms);
+    if (works) {
+        job_ended(self, port, now_ms);
+    } else {
+        struct ferry_fault fault;
+        ferry_fault_set(&fault, FERRY_ERR_CANCELLED, self->cfg.port_names[index], "stopped before it began");
+        end_uncounted(self, port, &fault);
+        rest(port, now_ms, port_ms(self));
+    }
+    return FERRY_OK;
+}
+
 void ferry_updater_cancel(struct ferry_updater *self, uint32_t now_ms)
 {
     self->cancelled = true;
@@ -241,7 +330,7 @@ void ferry_updater_cancel(struct ferry_updater *self, uint32_t now_ms)
         struct ferry_updater_port *port = &self->ports[i];
         if (port->job_open) {
             ferry_job_cancel(&port->job, now_ms);
-            bool trying = self->cfg.wait && port->state != FERRY_UPDATER_WORKING;
+            bool trying = waits(self) && port->state != FERRY_UPDATER_WORKING;
             if (!trying)
                 job_ended(self, port, now_ms);
         }
@@ -255,7 +344,7 @@ int ferry_updater_init(struct ferry_updater *self, const struct ferry_updater_cf
     memset(self, 0, sizeof *self);
     self->cfg = *cfg;
     if (cfg->port_count == 0 || cfg->port_count > FERRY_UPDATER_MAX_PORTS || !cfg->open || !cfg->close ||
-        !cfg->job.choose)
+        (!cfg->job.choose && !cfg->choose))
         return FERRY_ERR_ARG;
     self->ports = calloc(cfg->port_count, sizeof *self->ports);
     if (!self->ports)

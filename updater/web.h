@@ -58,6 +58,7 @@ struct ferry_web_depot {
 
 struct ferry_web_cfg {
     const char *name;        // of this updater, for the page's head; NULL = "Ferry"
+    const char *version;     // of the program; NULL = not told
     const char *token;       // NULL or "" = whoever reaches the server may do everything
     struct ferry_card *card; // the updater's. The updater's side looks at it anew only under lock
     const char *log_path;    // ferry-log.csv
