@@ -120,6 +120,7 @@ static void start_sink(struct rig *r)
     memset(sim_flash_bytes(r->flash) + SLOT, 0x5a, r->slot_size); // an old firmware
     r->sink = rig_sink(r);
     r->info = (struct ferry_target_info){.chip = 5, .revision = 4, .slot_count = 2, .erase_unit = 65536};
+    r->info.any_order = !c->in_order;
     r->info.erase_ms = (uint16_t)(f.block_erase_us / 1000);
     r->info.deaf = c->deaf;
     r->info.boot_state = c->is_trial ? FERRY_BOOT_TRIAL : FERRY_BOOT_CONFIRMED;

@@ -54,6 +54,7 @@ struct rig_cfg {
     uint32_t hash_us_per_kib;                          // 0 = 200
     bool instant_flash;                                // all of these 0
     uint16_t withheld;
+    bool in_order; // the sink takes pages in ascending order only
     // Sender.
     uint32_t host_chunk; // 0 = 4096
     bool clean;

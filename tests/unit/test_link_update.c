@@ -74,6 +74,7 @@ static void over_bad_lines(void **state)
                             .round_trip_us = seed % 5 * 4000,
                             .instant_flash = true,
                             .withheld = 16,
+                            .in_order = seed % 4 < 2,
                             .log = seed % 3 == 0};
         c.ber[0] = c.ber[1] = seed % 4 * 1e-4;
         if (seed % 2)
@@ -90,6 +91,29 @@ static void over_bad_lines(void **state)
         assert_true(rig_selected(r));
         rig_free(r);
     }
+}
+
+// A chunk is lost: what follows goes to flash meanwhile, and the sender goes on. With a sink that wants its pages in
+// order it stands still for half a round trip and more.
+static void a_hole_does_not_stop_the_sender(void **state)
+{
+    uint64_t took_us[2];
+    (void)state;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        struct rig_cfg c = {.seed = 1, .round_trip_us = 60000, .instant_flash = true, .in_order = in_order};
+        struct rig *r = rig_new(&c, image, 100000);
+        assert_int_equal(rig_start(r, NULL), FERRY_OK);
+        while (rig_sender(r)->received < 50000)
+            assert_true(rig_turn(r, 60000000));
+        rig_hit(r, RIG_TO_TARGET, rig_bytes(r, RIG_TO_TARGET) + 100);
+        while (!rig_ended(r))
+            assert_true(rig_turn(r, 60000000));
+        assert_int_equal(cause(r).status, FERRY_OK);
+        assert_true(rig_selected(r));
+        took_us[in_order] = rig_now_us(r);
+        rig_free(r);
+    }
+    assert_true(took_us[0] + 30000 < took_us[1]);
 }
 
 static void over_packets(void **state)
@@ -292,6 +316,7 @@ int main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(old_bytes_around_it_stay),
         cmocka_unit_test(over_bad_lines),
+        cmocka_unit_test(a_hole_does_not_stop_the_sender),
         cmocka_unit_test(over_packets),
         cmocka_unit_test(resumes),
         cmocka_unit_test(altered_data_is_found_and_sent_again),

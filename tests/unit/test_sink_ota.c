@@ -221,6 +221,29 @@ static void test_resume(void **state)
     assert_false(info.unfinished);
 }
 
+// any_order: within what is prepared the pages may come as they like, here from the last to the first.
+static void test_pages_backwards(void **state)
+{
+    (void)state;
+    struct ferry_target_info info;
+    start(&TWO);
+    runs(POWER_OLD, FERRY_BOOT_CONFIRMED);
+    power_rig_manifest(&rig);
+    assert_int_equal(begin_with(), 0);
+    assert_int_equal(sink.info(sink.ctx, &info), 0);
+    assert_true(info.any_order);
+    assert_int_equal(sink.chunk(sink.ctx, 0, rig.image[POWER_NEW], 256), 256);
+    for (uint32_t from = 256, to; from < rig.manifest.size; from = to) {
+        assert_int_equal(sink.prepare(sink.ctx, from, rig.manifest.size, &to), 0);
+        for (uint32_t at = (to - 1) & ~255u; at >= from; at -= 256) {
+            uint32_t n = to - at < 256 ? to - at : 256;
+            assert_int_equal(sink.chunk(sink.ctx, at, rig.image[POWER_NEW] + at, n), n);
+        }
+    }
+    assert_int_equal(sink.end(sink.ctx), 0);
+    runs(POWER_NEW, FERRY_BOOT_TRIAL);
+}
+
 static void test_misuse(void **state)
 {
     (void)state;
@@ -411,6 +434,7 @@ int main(void)
         cmocka_unit_test_teardown(test_bad_image, drop),
         cmocka_unit_test_teardown(test_protects_first, drop),
         cmocka_unit_test_teardown(test_resume, drop),
+        cmocka_unit_test_teardown(test_pages_backwards, drop),
         cmocka_unit_test_teardown(test_misuse, drop),
         cmocka_unit_test_teardown(test_revert_reasons, drop),
         cmocka_unit_test_teardown(test_one_attempt, drop),

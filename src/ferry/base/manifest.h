@@ -81,6 +81,7 @@ struct ferry_target_info {
     uint16_t erase_ms;   // what one erase takes at most as a rule
     uint16_t write_unit; // writes are whole multiples of it but for the last one of a range; 0 = 256
     bool deaf;           // while it erases nothing is received (interrupts off)
+    bool any_order;      // write units of what is prepared may come in any order; not told over the link
     bool unfinished;     // an update that was begun and neither ended nor aborted, not even by a reset
     uint32_t unfinished_size;
     uint8_t unfinished_sha256[32];

@@ -11,6 +11,7 @@ int ferry_link_receiver_init(struct ferry_link_receiver *self, const struct ferr
     memset(self, 0, sizeof *self);
     self->cfg = *cfg;
     self->cfg.session_ms = cfg->session_ms ? cfg->session_ms : 10000;
+    self->cfg.wire_buffer = cfg->wire_buffer < 65536 ? cfg->wire_buffer : 65536;
     self->cfg.confirm_ms = cfg->confirm_ms ? cfg->confirm_ms : 60000;
     ferry_link_reader_init(&self->reader, cfg->frame, cfg->frame_size);
     ferry_link_window_init(&self->window, cfg->window, cfg->window_size);
@@ -220,6 +221,16 @@ static void watch_line(struct ferry_link_receiver *self)
     }
 }
 
+static void watch_answer(struct ferry_link_receiver *self)
+{
+    if (!self->answer_again || self->working || self->answer_at < self->answer_len ||
+        !ferry_time_reached(self->now_ms, self->answer_ms + RECEIVER_ANSWER_MS))
+        return;
+    self->answer_again--;
+    self->answer_ms = self->now_ms;
+    self->answer_at = 0;
+}
+
 static void watch_session(struct ferry_link_receiver *self)
 {
     if (self->session && !self->working && ferry_time_reached(self->now_ms, self->heard_ms + self->cfg.session_ms)) {
@@ -258,6 +269,7 @@ static void step(void *me, uint32_t now_ms)
     watch_line(self);
     watch_session(self);
     watch_beacon(self);
+    watch_answer(self);
     if (self->ack_waits && ferry_time_reached(now_ms, self->ack_ms))
         self->ack_due = true;
     ferry_link_receiver_choose(self);
@@ -277,6 +289,8 @@ static uint32_t deadline(const void *me, uint32_t now)
         best = sooner(now, self->ack_ms, best);
     if (self->baud_trial)
         best = sooner(now, self->baud_ms + self->try_ms, best);
+    if (self->answer_again && !self->working)
+        best = sooner(now, self->answer_ms + RECEIVER_ANSWER_MS, best);
     return best;
 }
 
@@ -320,7 +334,7 @@ bool ferry_link_receiver_op(const struct ferry_link_receiver *self, struct ferry
     out->manifest = &self->manifest;
     out->give_up = self->give_up;
     if (self->op == FERRY_LINK_RECEIVER_OP_WRITE)
-        ferry_link_window_peek(&self->window, &out->bytes);
+        out->bytes = ferry_link_window_at(&self->window, self->op_offset);
     return true;
 }
 
@@ -328,9 +342,12 @@ static void keep_info(struct ferry_link_receiver *self, const struct ferry_targe
 {
     self->info_known = true;
     self->erase_ms = info->erase_ms;
-    self->write_unit = info->write_unit ? info->write_unit : RECEIVER_PAGE;
-    if (self->write_unit > 1024 || 1024 % self->write_unit)
-        self->write_unit = 1024;
+    self->any_order = info->any_order;
+    self->page = info->write_unit < RECEIVER_PAGE ? RECEIVER_PAGE : info->write_unit;
+    if (self->page > 1024 || 1024 % self->page)
+        self->page = 1024;
+    while (self->cfg.window_size / self->page > FERRY_LINK_WINDOW_PAGES)
+        self->page = (uint16_t)(self->page * 2);
     // A port that cannot hold two frames is of no use during an erase.
     bool too_small = self->cfg.wire_buffer && self->cfg.wire_buffer < 2 * self->cfg.frame_size;
     self->deaf = self->deaf || info->deaf || too_small;

@@ -57,7 +57,7 @@ struct ferry_link_receiver_op {
     enum ferry_link_receiver_op_kind kind;
     uint32_t offset;
     uint32_t len;                          // WRITE, HASH: bytes; PREPARE: end of the range
-    const uint8_t *bytes;                  // WRITE: in the window, valid until op_done
+    const uint8_t *bytes;                  // WRITE: in the window, valid until op_done; at most one page
     const struct ferry_manifest *manifest; // BEGIN: valid until op_done
     uint8_t give_up;                       // REVERT
 };
@@ -86,8 +86,10 @@ struct ferry_link_receiver {
     struct ferry_link_assembly request;
     enum ferry_link_receiver_op_kind request_op; // sink operation that it needs next
     bool working;                                // it has not been answered yet
-    uint8_t answer_tag;                          // of the last one answered; 0 = none yet
-    uint16_t answer_len, answer_at;              // answer_at = answer_len: all sent
+    uint8_t answer_again;                        // times that the answer will go out without being asked for
+    uint32_t answer_ms;
+    uint8_t answer_tag;             // of the last one answered; 0 = none yet
+    uint16_t answer_len, answer_at; // answer_at = answer_len: all sent
     uint8_t answer[FERRY_LINK_MESSAGE_MAX];
     uint16_t note_session; // a short answer that goes out by itself; 0 = none
     uint8_t note_tag, note[4];
@@ -107,8 +109,8 @@ struct ferry_link_receiver {
     int broken; // the sink failed while it wrote: its status, 0 = none
     // What the sink said about itself.
     uint8_t running[32];
-    uint16_t erase_ms, write_unit;
-    bool deaf, info_known, on_trial;
+    uint16_t erase_ms, page; // page: bytes of one write
+    bool deaf, any_order, info_known, on_trial;
     bool confirm_asked, reboot_asked;
     uint32_t trial_ms; // since when it is on trial
     // Acknowledgement.

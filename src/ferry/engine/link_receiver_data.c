@@ -19,8 +19,7 @@ bool ferry_link_receiver_drained(const struct ferry_link_receiver *self)
 // Bytes of data that the port takes while the sink blocks: its buffer holds whole frames, and probes.
 static uint32_t port_room(const struct ferry_link_receiver *self)
 {
-    uint32_t data = self->chunk_len ? self->chunk_len : 128,
-             room = (uint32_t)((uint64_t)self->cfg.wire_buffer * data / (data + 20));
+    uint32_t data = self->chunk_len ? self->chunk_len : 128, room = self->cfg.wire_buffer * data / (data + 20);
     return room > 128 ? room - 128 : 0;
 }
 
@@ -29,11 +28,11 @@ static uint32_t port_room(const struct ferry_link_receiver *self)
 // itself. With a port that goes on receiving: what its buffer holds, since the window cannot be filled meanwhile.
 static uint32_t credit_limit(const struct ferry_link_receiver *self)
 {
-    uint32_t port = self->deaf ? 0 : port_room(self), base = self->window.base;
-    uint32_t room = self->cfg.window_size + port, received = ferry_link_window_received(&self->window);
-    uint32_t limit = self->range_end - base > room ? base + room : self->range_end;
-    if (port && limit > received + port)
-        limit = received + port;
+    uint32_t port = self->deaf ? 0 : port_room(self), room = ferry_link_window_room(&self->window);
+    uint32_t limit = self->range_end - room > port ? room + port : self->range_end;
+    uint32_t here = ferry_link_window_received(&self->window) + ferry_link_window_early(&self->window);
+    if (port && limit > here + port)
+        limit = here + port;
     if (self->deaf && limit > self->ready_to)
         limit = self->ready_to;
     return limit;
@@ -83,28 +82,23 @@ static uint8_t chunk_fault(const struct ferry_link_receiver *self, uint32_t offs
         return FERRY_LINK_FAULT_CHUNK_NO_RANGE;
     if (offset > self->manifest.size || len > self->manifest.size - offset)
         return FERRY_LINK_FAULT_CHUNK_END;
-    uint32_t room = self->cfg.window_size + self->cfg.wire_buffer;
-    uint32_t most = self->range_end - self->window.base > room ? self->window.base + room : self->range_end;
+    uint32_t room = ferry_link_window_room(&self->window), port = self->cfg.wire_buffer;
+    uint32_t most = self->range_end - room > port ? room + port : self->range_end;
     return offset + len > most ? FERRY_LINK_FAULT_CHUNK_CREDIT : FERRY_LINK_FAULT_NONE;
 }
 
-// Whole pages, or what is left before a border.
-static uint32_t write_len(const struct ferry_link_receiver *self)
+// The next page to write: its bytes, 0 = none.
+static uint32_t next_page(const struct ferry_link_receiver *self, uint32_t *offset)
 {
-    const uint8_t *bytes;
-    uint32_t base = self->window.base, n = (uint32_t)ferry_link_window_peek(&self->window, &bytes);
-    uint32_t border = self->range_end < self->ready_to ? self->range_end : self->ready_to;
-    uint32_t page = (base / self->write_unit + 1) * self->write_unit;
-    if (page < border)
-        border = page;
-    return base < border && n >= border - base ? border - base : 0;
+    return ferry_link_window_next(&self->window, self->ready_to, self->any_order, offset);
 }
 
 // Something in the window can be written, now or as soon as the place for it is prepared.
 static bool can_progress(const struct ferry_link_receiver *self)
 {
+    uint32_t offset;
     bool data_op = self->op == FERRY_LINK_RECEIVER_OP_WRITE || self->op == FERRY_LINK_RECEIVER_OP_PREPARE;
-    return data_op || self->window.base >= self->ready_to || write_len(self);
+    return data_op || self->window.base >= self->ready_to || next_page(self, &offset);
 }
 
 // False: it has to wait until the sink has taken something.
@@ -167,7 +161,7 @@ bool ferry_link_receiver_choose_data(struct ferry_link_receiver *self)
         self->prepare_ms = self->now_ms;
         return true;
     }
-    self->op_len = write_len(self);
+    self->op_len = next_page(self, &self->op_offset);
     if (!self->op_len)
         return false;
     self->op = FERRY_LINK_RECEIVER_OP_WRITE;
@@ -210,7 +204,13 @@ void ferry_link_receiver_data_done(struct ferry_link_receiver *self, enum ferry_
         fail(self, status < 0 ? status : FERRY_ERR_WRITE_FAILED);
         return;
     }
-    ferry_link_window_take(&self->window, result->taken);
+    if (result->taken < self->op_len) { // the rest of the page goes next
+        self->op = FERRY_LINK_RECEIVER_OP_WRITE;
+        self->op_offset += result->taken;
+        self->op_len -= result->taken;
+        return;
+    }
+    ferry_link_window_take(&self->window, self->op_offset);
     if (credit_limit(self) - self->ack_limit >= self->cfg.window_size / 4)
         self->ack_due = true;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RECEIVER_SILENCE_MS 2000u // without a frame for so long it goes back to the start rate
+#define RECEIVER_ANSWER_MS 50u    // an answer that took its time is repeated after so long
 #define RECEIVER_PAGE 256u
 
 // link_receiver.c

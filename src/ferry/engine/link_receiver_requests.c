@@ -11,6 +11,7 @@ static void put_answer(struct ferry_link_receiver *self, int status, uint8_t fau
     self->answer_len = (uint16_t)(3 + len);
     self->answer_at = 0;
     self->answer_tag = self->request.tag;
+    self->answer_ms = self->now_ms;
     self->working = false;
 }
 
@@ -32,6 +33,7 @@ static void pending(struct ferry_link_receiver *self, uint32_t ms)
     uint32_t extra = (ms + 9) / 10;
     ferry_link_receiver_note(self, self->session, self->request.tag, self->request.bytes[0], FERRY_OK,
                              FERRY_LINK_FAULT_PENDING, (uint8_t)(extra > 255 ? 255 : extra));
+    self->answer_again = 3; // were the answer lost, the updater would stay patient for all of that time
 }
 
 static void work(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op)
@@ -145,13 +147,18 @@ static void on_range(struct ferry_link_receiver *self, const uint8_t *in)
     uint32_t start = ferry_load32le(in), end = ferry_load32le(in + 4);
     if (self->state == FERRY_LINK_RECEIVER_DATA && !range_written(self))
         return;
+    if (self->op) { // the sink still has a page of the range before
+        pending(self, 20);
+        self->working = false;
+        return;
+    }
     uint8_t fault = range_fault(self, start, end);
     if (fault) {
         refuse(self, fault == FERRY_LINK_FAULT_NO_UPDATE ? FERRY_ERR_STATE : FERRY_ERR_PROTOCOL, fault);
         return;
     }
     ferry_link_receiver_close_range(self);
-    ferry_link_window_open(&self->window, start, end);
+    ferry_link_window_open(&self->window, start, end, self->page);
     self->range_end = end;
     self->ready_to = start;
     self->state = FERRY_LINK_RECEIVER_DATA;
@@ -307,6 +314,7 @@ static void run_request(struct ferry_link_receiver *self)
     uint8_t op = self->request.bytes[0];
     uint16_t len = (uint16_t)(self->request.len - 1);
     self->working = true;
+    self->answer_again = 0;
     if (op >= FERRY_LINK_OP_END || !rows[op].run)
         refuse(self, FERRY_ERR_UNSUPPORTED, FERRY_LINK_FAULT_OP);
     else if (rows[op].len != ANY && len != rows[op].len)
@@ -342,7 +350,7 @@ static void adopt(struct ferry_link_receiver *self, const struct ferry_link_fram
     self->piece = (uint16_t)ferry_link_piece_size(mtu);
     self->working = false;
     self->request_op = FERRY_LINK_RECEIVER_OP_NONE;
-    self->answer_tag = 0;
+    self->answer_tag = self->answer_again = 0;
     self->answer_len = self->answer_at = 0;
     self->patterns_left = 0;
     self->seen_chunk = false;

@@ -212,7 +212,8 @@ void ferry_link_sender_chunk_sent(struct ferry_link_sender *self)
 
 static bool lies(const struct ferry_link_sender *self, const struct ferry_link_ack *ack, uint8_t *fault)
 {
-    uint32_t most = self->limits.window + self->limits.wire_buffer;
+    // What has come early may lie in flash already; of all else it has said how much it holds.
+    uint32_t most = self->limits.window + self->limits.wire_buffer + (self->sent_to - ack->received);
     if ((int16_t)(ack->highest - (uint16_t)(self->next_seq - 1)) > 0 || ack->received > self->sent_to)
         *fault = FERRY_LINK_FAULT_ACK_UNSENT;
     else if (ack->received < self->received)

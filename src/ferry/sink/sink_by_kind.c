@@ -13,6 +13,7 @@ static int add_slots(const struct ferry_sink *sink, struct ferry_target_info *ou
     int status = sink->info(sink->ctx, &more);
     for (uint8_t i = 0; status >= 0 && i < more.slot_count && out->slot_count < FERRY_MANIFEST_SLOTS; i++)
         out->slots[out->slot_count++] = more.slots[i];
+    out->any_order = out->any_order && more.any_order; // what comes next may be for either
     return status;
 }
 

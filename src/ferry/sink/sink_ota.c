@@ -159,6 +159,7 @@ static int info(void *ctx, struct ferry_target_info *out)
     out->erase_unit = BLOCK;
     out->erase_ms = self->cfg.erase_ms ? self->cfg.erase_ms : 400;
     out->write_unit = PIECE;
+    out->any_order = true;
     out->deaf = self->cfg.deaf;
     out->unfinished = ferry_sink_record_unfinished(&self->record);
     if (out->unfinished) {

@@ -90,6 +90,7 @@ static int info(void *ctx, struct ferry_target_info *out)
     out->erase_unit = BLOCK;
     out->erase_ms = 400;
     out->write_unit = PIECE;
+    out->any_order = true;
     return ferry_sink_partition_list(ctx, out);
 }
 
