@@ -35,11 +35,7 @@ void ferry_link_receiver_note(struct ferry_link_receiver *self, uint16_t session
     if (!status)
         return;
     self->error.status = status;
-    self->error.step = "receiving";
-    self->error.detail = ferry_link_fault_text(fault);
-    self->error.hint = ferry_status_hint(status);
-    self->error.peer_code = -1;
-    self->error.address = UINT32_MAX;
+    self->error.fault = fault;
 }
 
 static uint32_t wants(const void *me)
@@ -478,9 +474,9 @@ static void progress(const void *me, struct ferry_progress *out)
 static void error(const void *me, struct ferry_error *out)
 {
     const struct ferry_link_receiver *self = me;
-    *out = self->error;
-    if (!out->step)
-        *out = (struct ferry_error){0, "", "", "", -1, UINT32_MAX};
+    bool any = self->error.status != 0;
+    *out = (struct ferry_error){self->error.status, any ? "receiving" : "", "", "", any ? self->error.fault : -1,
+                                UINT32_MAX};
 }
 
 const struct ferry_engine_ops ferry_link_receiver_ops = {

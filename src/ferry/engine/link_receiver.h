@@ -75,7 +75,10 @@ struct ferry_link_receiver_result {
 struct ferry_link_receiver {
     struct ferry_link_receiver_cfg cfg;
     enum ferry_link_receiver_state state;
-    struct ferry_error error; // the last thing that went wrong; status 0 = nothing
+    struct {
+        int status;    // 0 = nothing
+        uint8_t fault; // enum ferry_link_fault
+    } error;           // the last thing that went wrong
     uint32_t now_ms;
     // The session.
     uint16_t session;  // 0 = none
@@ -154,6 +157,9 @@ void ferry_link_receiver_op_done(struct ferry_link_receiver *self, int status,
 // The application says by itself that the firmware on trial is good (or not).
 void ferry_link_receiver_confirm(struct ferry_link_receiver *self);
 void ferry_link_receiver_give_up(struct ferry_link_receiver *self);
+// What went wrong last, in words (status 0: nothing). They take some KB of a chip's flash, so error() of the engine
+// shape leaves them out: there detail and hint are "", and peer_code is the fault's number.
+void ferry_link_receiver_explain(const struct ferry_link_receiver *self, struct ferry_error *out);
 // The engine shape (engine.h); self is a struct ferry_link_receiver.
 extern const struct ferry_engine_ops ferry_link_receiver_ops;
 

@@ -23,8 +23,8 @@ static void accept(struct ferry_link_receiver *self)
 static void refuse(struct ferry_link_receiver *self, int status, uint8_t fault)
 {
     put_answer(self, status, fault, NULL, 0);
-    self->error = (struct ferry_error){status, "request", ferry_link_fault_text(fault), ferry_status_hint(status),
-                                       -1,     UINT32_MAX};
+    self->error.status = status;
+    self->error.fault = fault;
 }
 
 // "At work": the updater waits that much longer before it asks again.

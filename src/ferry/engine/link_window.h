@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define FERRY_LINK_WINDOW_RUNS 32  // separate pieces that it keeps apart
-#define FERRY_LINK_WINDOW_PAGES 64 // most pages that it holds
+#define FERRY_LINK_WINDOW_PAGES 32 // most pages that it holds
 
 struct ferry_link_window {
     uint8_t *buf;
