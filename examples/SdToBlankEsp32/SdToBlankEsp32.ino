@@ -71,7 +71,7 @@ void setup()
 {
     Serial.begin(115200);
     pinMode(BUTTON, INPUT_PULLUP);
-    flasher.begin(Serial2, TARGET_RX, TARGET_TX, TARGET_RESET, TARGET_BOOT);
+    flasher.begin(Serial1, TARGET_RX, TARGET_TX, TARGET_RESET, TARGET_BOOT);
     flasher.onProgress(showProgress);
     flasher.onNote([](const char *text) { Serial.println(text); });
     flashTarget();

@@ -73,7 +73,7 @@ void setup()
 {
     Serial.begin(115200);
     pinMode(BUTTON, INPUT_PULLUP);
-    sender.begin(Serial2, TARGET_RX, TARGET_TX);
+    sender.begin(Serial1, TARGET_RX, TARGET_TX);
     sender.onProgress(showProgress);
     sender.onNote([](const char *text) { Serial.println(text); });
     update();

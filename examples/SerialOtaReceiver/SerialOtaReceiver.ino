@@ -47,7 +47,7 @@ void setup()
     receiver.onProgress(showProgress);
     receiver.onEnd([]() { Serial.println("Update complete: restarting into it."); });
     receiver.onError([](const FerryError &error) { Serial.print(error); });
-    if (!receiver.begin(Serial2, RX_PIN, TX_PIN)) // (2)
+    if (!receiver.begin(Serial1, RX_PIN, TX_PIN)) // (2)
         Serial.print(receiver.error());
     receiver.loop();
 }

@@ -65,7 +65,7 @@ void serve()
     up = now;
     if (!up || (receiver.attached() && client.connected() && receiver.busy()))
         return; // one updater at a time
-    WiFiClient next = server.available();
+    WiFiClient next = server.accept();
     if (next) {
         Serial.printf("%s has connected.\n", next.remoteIP().toString().c_str());
         client = next;

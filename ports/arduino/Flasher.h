@@ -1,7 +1,7 @@
 // FerryFlasher: programs a chip through the serial loader in its mask ROM. The target may be blank, bricked or running.
 //
 //   FerryFlasher flasher;
-//   flasher.begin(Serial2, RX, TX, RESET, BOOT);
+//   flasher.begin(Serial1, RX, TX, RESET, BOOT);
 //   flasher.addFolder(SD, "/firmware");
 //   if (!flasher.flash())
 //       Serial.print(flasher.error());

@@ -97,8 +97,10 @@ void FerryReceiver::tell()
         progress_(done_ = progress.total_done, progress.total_size);
     if (state_ == FERRY_LINK_RECEIVER_SELECTED && before != state_ && end_)
         end_();
-    if (engine_.error.status != told_ && (told_ = engine_.error.status) < 0) {
-        error_.raw = engine_.error;
+    ferry_error error;
+    ferry_link_receiver_ops.error(&engine_, &error);
+    if (error.status != told_ && (told_ = error.status) < 0) {
+        error_.raw = error;
         if (errorCall_)
             errorCall_(error_);
     }

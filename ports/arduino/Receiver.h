@@ -2,7 +2,7 @@
 // OTA slots (Arduino's default has them).
 //
 //   FerryReceiver receiver;                      // global
-//   void setup() { receiver.begin(Serial2, RX, TX); }
+//   void setup() { receiver.begin(Serial1, RX, TX); }
 //   void loop()  { receiver.loop(); ... }
 //
 // The old firmware runs on until the new one is complete, proved by SHA-256 and selected. It then starts on trial: the

@@ -162,7 +162,9 @@ bool FerrySender::startJob(const ferry_link_job &job)
 {
     if (!ready_ || busy_)
         return error_.set(FERRY_ERR_STATE, "starting", ready_ ? "still busy" : "begin() was not called");
-    if (engine_.cfg.take_over != takeOver_ || engine_.error.status < 0)
+    ferry_error last;
+    ferry_link_sender_ops.error(&engine_, &last);
+    if (engine_.cfg.take_over != takeOver_ || last.status < 0)
         init(); // after a failure the session begins anew
     int status = ferry_link_sender_start(&engine_, &job, millis());
     if (status < 0)

@@ -2,7 +2,7 @@
 // (or its firmware the receiver of ESP-IDF; `ferry receive` on a computer will do to try it).
 //
 //   FerrySender sender;
-//   sender.begin(Serial2, RX, TX);
+//   sender.begin(Serial1, RX, TX);
 //   if (!sender.send(SD, "/firmware.bin"))
 //       Serial.print(sender.error());
 //
