@@ -1,0 +1,22 @@
+// What is connected where: Kconfig's pins as the ports want them.
+#ifndef FERRY_FIRMWARE_BOARD_H
+#define FERRY_FIRMWARE_BOARD_H
+
+#include "ports/esp-idf/card.h"
+#include "ports/esp-idf/lines.h"
+#include "ports/esp-idf/uart.h"
+#include "sdkconfig.h"
+
+#define BOARD_CARD_PATH "/sdcard"
+#if CONFIG_FERRY_UPDATER_TWO_TARGETS
+#define BOARD_TARGETS 2
+#else
+#define BOARD_TARGETS 1
+#endif
+
+extern const char *const board_target_names[BOARD_TARGETS]; // "T1", "T2"
+extern const struct ferry_idf_card_cfg board_card;
+extern const struct ferry_idf_uart_cfg board_uarts[BOARD_TARGETS]; // without a clock
+extern const struct ferry_idf_lines_cfg board_lines[BOARD_TARGETS];
+
+#endif
