@@ -296,6 +296,7 @@ void ferry_link_receiver_choose(struct ferry_link_receiver *self)
     if (self->op)
         return;
     ferry_link_receiver_retry_held(self);
+    ferry_link_receiver_put_off(self);
     if (self->working && self->request_op) {
         self->op = self->request_op;
         self->op_session = self->session;

@@ -89,6 +89,7 @@ struct ferry_link_receiver {
     struct ferry_link_assembly request;
     enum ferry_link_receiver_op_kind request_op; // sink operation that it needs next
     bool working;                                // it has not been answered yet
+    bool put_off;                                // ... and waits until all of the range before is written
     uint8_t answer_again;                        // times that the answer will go out without being asked for
     uint32_t answer_ms;
     uint8_t answer_tag;             // of the last one answered; 0 = none yet

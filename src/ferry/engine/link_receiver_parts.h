@@ -19,6 +19,7 @@ void ferry_link_receiver_choose(struct ferry_link_receiver *self);
 bool ferry_link_receiver_silent(const struct ferry_link_receiver *self); // nothing waits to go out
 // link_receiver_requests.c
 void ferry_link_receiver_message(struct ferry_link_receiver *self, const struct ferry_link_frame *f);
+void ferry_link_receiver_put_off(struct ferry_link_receiver *self); // a request that has waited for the sink
 void ferry_link_receiver_request_done(struct ferry_link_receiver *self, enum ferry_link_receiver_op_kind op, int status,
                                       const struct ferry_link_receiver_result *result);
 // link_receiver_data.c

@@ -126,14 +126,13 @@ static uint8_t range_fault(const struct ferry_link_receiver *self, uint32_t star
     return start < self->range_end ? FERRY_LINK_FAULT_RANGE_ORDER : FERRY_LINK_FAULT_NONE;
 }
 
-// False: the open range is not complete (refused), or not all of it is in flash yet (asked again a little later).
+// False: the open range is not complete (refused), or not all of it is in flash yet (run again when it is).
 static bool range_written(struct ferry_link_receiver *self)
 {
     if (ferry_link_receiver_drained(self))
         return true;
     if (ferry_link_window_received(&self->window) == self->range_end && !self->broken) {
-        pending(self, 20);
-        self->working = false;
+        self->put_off = true;
     } else if (self->broken) {
         refuse(self, self->broken, FERRY_LINK_FAULT_SINK);
     } else {
@@ -148,8 +147,7 @@ static void on_range(struct ferry_link_receiver *self, const uint8_t *in)
     if (self->state == FERRY_LINK_RECEIVER_DATA && !range_written(self))
         return;
     if (self->op) { // the sink still has a page of the range before
-        pending(self, 20);
-        self->working = false;
+        self->put_off = true;
         return;
     }
     uint8_t fault = range_fault(self, start, end);
@@ -314,6 +312,7 @@ static void run_request(struct ferry_link_receiver *self)
     uint8_t op = self->request.bytes[0];
     uint16_t len = (uint16_t)(self->request.len - 1);
     self->working = true;
+    self->put_off = false;
     self->answer_again = 0;
     if (op >= FERRY_LINK_OP_END || !rows[op].run)
         refuse(self, FERRY_ERR_UNSUPPORTED, FERRY_LINK_FAULT_OP);
@@ -321,6 +320,13 @@ static void run_request(struct ferry_link_receiver *self)
         refuse(self, FERRY_ERR_PROTOCOL, len < rows[op].len ? FERRY_LINK_FAULT_SHORT : FERRY_LINK_FAULT_LONG);
     else
         rows[op].run(self, self->request.bytes + 1);
+}
+
+void ferry_link_receiver_put_off(struct ferry_link_receiver *self)
+{
+    bool ready = !self->op && (ferry_link_receiver_drained(self) || self->broken);
+    if (self->working && self->put_off && ready)
+        run_request(self);
 }
 
 // A whole request of our session. One that was answered before is answered again but not done again, except for a

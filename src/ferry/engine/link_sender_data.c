@@ -67,7 +67,8 @@ static bool flying(const struct ferry_link_sender *self)
     return self->oldest_seq != self->next_seq;
 }
 
-// How many of the bytes may go next at once: whole chunks, unless no more credit can come for them.
+// How many of the bytes may go next at once: whole chunks, unless no more credit can come for them, or not soon since
+// the target is at work.
 static uint32_t new_bytes(const struct ferry_link_sender *self)
 {
     uint32_t limit = self->limit < self->range_end ? self->limit : self->range_end;
@@ -76,7 +77,8 @@ static uint32_t new_bytes(const struct ferry_link_sender *self)
     uint32_t n = limit - self->next_offset;
     if (n >= self->chunk)
         return self->chunk;
-    return limit == self->range_end || limit % 4096 == 0 || !flying(self) ? n : 0;
+    bool busy = !ferry_time_reached(self->now_ms, self->quiet_until_ms);
+    return limit == self->range_end || limit % 4096 == 0 || busy || !flying(self) ? n : 0;
 }
 
 static void begin_frame(struct ferry_link_sender *self, uint32_t offset, uint16_t len)
