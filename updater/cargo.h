@@ -34,6 +34,14 @@ struct ferry_cargo_pair {
     const char *path; // as given; not bound to any folder
 };
 
+// A part that is no file: bytes that lie elsewhere (a depot).
+struct ferry_cargo_blob {
+    char name[FERRY_CARGO_NAME]; // for messages
+    char role[16];               // "bootloader", "partition-table", "app", "otadata"; anything else: told by content
+    uint32_t address;            // UINT32_MAX = not placed
+    struct ferry_source source;
+};
+
 // One thing that could be flashed.
 struct ferry_cargo {
     enum ferry_cargo_kind kind;
@@ -41,6 +49,8 @@ struct ferry_cargo {
     char root[FERRY_CARGO_PATH];          // the folder that no path in it may leave (what was scanned); "" with pairs
     const struct ferry_cargo_pair *pairs; // the caller's, as long as the cargo is in use; NULL = none
     size_t pair_count;
+    const struct ferry_cargo_blob *blobs; // likewise: then nothing is read from path, which is for people
+    size_t blob_count;
     char name[FERRY_CARGO_NAME];    // for people: project name, manifest name, or file name
     char version[FERRY_CARGO_NAME]; // "" = unknown
     uint16_t chips[16];             // enum ferry_chip_id: chips it can serve

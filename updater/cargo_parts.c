@@ -338,6 +338,30 @@ static int parts_pairs(const struct ferry_cargo *cargo, struct ferry_cargo_parts
     return FERRY_OK;
 }
 
+static enum ferry_cargo_role role_named(const char *name)
+{
+    static const char *const names[] = {"", "bootloader", "partition-table", "app", "otadata"};
+    for (size_t i = 1; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum ferry_cargo_role)i;
+    return FERRY_CARGO_ROLE_UNKNOWN;
+}
+
+static int parts_blobs(const struct ferry_cargo *cargo, struct ferry_cargo_parts *out, struct ferry_fault *fault)
+{
+    if (cargo->blob_count > FERRY_CARGO_MAX_REGIONS)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "more than %d files", FERRY_CARGO_MAX_REGIONS);
+    for (size_t i = 0; i < cargo->blob_count; i++) {
+        const struct ferry_cargo_blob *blob = &cargo->blobs[i];
+        add_plain(out, role_named(blob->role), blob->name);
+        out->items[i].placed = blob->address != UINT32_MAX;
+        out->items[i].address = out->items[i].placed ? blob->address : 0;
+        out->items[i].source = &blob->source;
+    }
+    out->chip_id = cargo->chip_count == 1 ? cargo->chips[0] : (uint16_t)FERRY_CHIP_ANY;
+    return FERRY_OK;
+}
+
 static int parts_json(const struct ferry_cargo *cargo, uint16_t chip_id, struct ferry_cargo_parts *out,
                       struct ferry_fault *fault)
 {
@@ -362,6 +386,8 @@ int ferry_cargo_parts(const struct ferry_cargo *cargo, uint16_t chip_id, struct 
 {
     memset(out, 0, sizeof *out);
     out->chip_id = FERRY_CHIP_ANY;
+    if (cargo->blobs)
+        return parts_blobs(cargo, out, fault);
     switch (cargo->kind) {
     case FERRY_CARGO_IDF_BUILD:
     case FERRY_CARGO_WEB_MANIFEST:

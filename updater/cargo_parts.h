@@ -22,6 +22,7 @@ struct ferry_cargo_part {
     bool placed; // address is known; else the partition table decides (an app), or the chip
     uint32_t address;
     char path[FERRY_CARGO_PATH];
+    const struct ferry_source *source; // no file, but these bytes; NULL = the file at path
 };
 
 struct ferry_cargo_parts {

@@ -78,12 +78,12 @@ int ferry_cargo_open_part(struct ferry_cargo_work *work, const struct ferry_carg
     item->placed = part->placed;
     item->address = part->address;
     ferry_path_text(item->shown, sizeof item->shown, ferry_path_shown(work->cargo->root, part->path));
-    int status = ferry_path_check(work->cargo->root, part->path, work->fault);
-    if (status >= 0)
+    int status = part->source ? FERRY_OK : ferry_path_check(work->cargo->root, part->path, work->fault);
+    if (status >= 0 && !part->source)
         status = ferry_cargo_file_open(&item->file, part->path, item->shown, work->fault);
     if (status < 0)
         return status;
-    item->source = ferry_cargo_file_source(&item->file);
+    item->source = part->source ? *part->source : ferry_cargo_file_source(&item->file);
     if (item->source.size == 0)
         return ferry_cargo_fail(work, FERRY_ERR_IMAGE_TRUNCATED, item, UINT32_MAX, "%s is empty", item->shown);
     status = ferry_cargo_peek(&item->source, &peek);
