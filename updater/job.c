@@ -122,7 +122,7 @@ static void take_progress(struct ferry_job *self)
     self->engine.ops->progress(self->engine.engine, &self->progress);
     self->result.wire_bytes = self->progress.wire_bytes;
     self->result.retries = self->progress.retries;
-    if (self->state != FERRY_JOB_WRITING)
+    if (self->state != FERRY_JOB_WRITING || (self->by_link && self->in.link.there))
         return;
     uint32_t done = self->progress.total_done, skipped = self->progress.skipped;
     self->result.bytes_skipped = skipped;
@@ -278,6 +278,7 @@ void ferry_job_write(struct ferry_job *self, uint32_t now_ms)
     if (ferry_job_begin(self, FERRY_JOB_WRITING, &op, now_ms) && self->by_link && self->in.link.there) {
         self->result.verified = true; // by the hash of what runs
         self->result.bytes_skipped = self->result.bytes_total;
+        ferry_job_push(self, FERRY_EVENT_NOTE, "the target runs this firmware already", NULL);
     }
 }
 

@@ -23,9 +23,5 @@ int cmd_detect(int argc, char **argv)
         return code;
     if (options.arg_count)
         return cli_usage_error(argv[0], 0, "'detect' takes no arguments");
-    cli_session_init(&session, &options);
-    int status = cli_session_open(&session);
-    if (status == FERRY_OK)
-        status = cli_session_connect(&session, false);
-    return cli_session_end(&session, status);
+    return cli_session_do(&session, &options, false, 0, 0);
 }

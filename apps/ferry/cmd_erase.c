@@ -67,8 +67,9 @@ static int check(struct cli_session *s, const struct ferry_region *region)
                            (unsigned long long)region->address + region->size, (unsigned)size);
 }
 
-static int work(struct cli_session *s, const struct ferry_region *region)
+static int work(struct cli_session *s, void *ctx)
 {
+    const struct ferry_region *region = ctx;
     const struct cli_options *o = s->options;
     int status = check(s, region);
     if (status < 0)
@@ -108,11 +109,5 @@ int cmd_erase(int argc, char **argv)
         code = confirm(&options);
     if (code >= 0)
         return code;
-    cli_session_init(&session, &options);
-    int status = cli_session_open(&session);
-    if (status == FERRY_OK)
-        status = cli_session_connect(&session, false);
-    if (status == FERRY_OK)
-        status = work(&session, &region);
-    return cli_session_end(&session, status);
+    return cli_session_do(&session, &options, false, work, &region);
 }

@@ -58,6 +58,28 @@ static void report(struct link_session *link)
                          (unsigned long)r->log_bytes);
 }
 
+static int test(struct link_session *link, const struct cli_options *options)
+{
+    struct cli_session *s = &link->session;
+    int status = link_session_open(link, options);
+    if (status < 0)
+        return status;
+    cli_display_status(&s->display, "Connecting to %s ...", s->port_name);
+    status = link_session_run(link, FERRY_LINK_SENDER_TEST);
+    if (link->sender.report.sent)
+        report(link);
+    link_session_restart(link);
+    if (status == FERRY_OK) // finds the highest rate that holds
+        status = link_session_run(link, FERRY_LINK_SENDER_CONNECT);
+    if (status < 0)
+        return status;
+    struct ferry_progress progress;
+    ferry_link_sender_ops.progress(&link->sender, &progress);
+    cli_display_receiver(&s->display, &link->sender.target, s->port_name, progress.baud);
+    cli_display_good(&s->display, "The line is good.");
+    return FERRY_OK;
+}
+
 int cmd_link_test(int argc, char **argv)
 {
     static struct cli_options options;
@@ -67,22 +89,5 @@ int cmd_link_test(int argc, char **argv)
         return code;
     if (options.arg_count)
         return cli_usage_error("link-test", 0, "'%s' is not an option", options.args[0]);
-    link_session_init(&link, &options);
-    int status = link_session_open(&link);
-    if (status < 0)
-        return link_session_fail(&link);
-    cli_display_status(&link.session.display, "Connecting to %s ...", link.session.port_name);
-    status = link_session_run(&link, &(struct ferry_link_job){.op = FERRY_LINK_SENDER_TEST}, 0, 0);
-    if (link.sender.report.sent)
-        report(&link);
-    link_session_restart(&link);
-    if (status == FERRY_OK) // finds the highest rate that holds
-        status = link_session_run(&link, &(struct ferry_link_job){.op = FERRY_LINK_SENDER_CONNECT}, 0, 0);
-    if (status == FERRY_OK)
-        link_session_show_target(&link);
-    if (status < 0)
-        return link_session_fail(&link);
-    cli_display_good(&link.session.display, "The line is good.");
-    link_session_close(&link);
-    return 0;
+    return link_session_end(&link, test(&link, &options));
 }

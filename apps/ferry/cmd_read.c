@@ -89,8 +89,9 @@ static int place(struct cli_session *s, struct request *r)
     return FERRY_OK;
 }
 
-static int work(struct cli_session *s, struct request *r)
+static int work(struct cli_session *s, void *ctx)
 {
+    struct request *r = ctx;
     int status = place(s, r);
     if (status == FERRY_OK)
         status = open_file(s, r);
@@ -122,11 +123,5 @@ int cmd_read(int argc, char **argv)
         code = parse(&options, &request);
     if (code >= 0)
         return code;
-    cli_session_init(&session, &options);
-    int status = cli_session_open(&session);
-    if (status == FERRY_OK)
-        status = cli_session_connect(&session, false);
-    if (status == FERRY_OK)
-        status = work(&session, &request);
-    return cli_session_end(&session, status);
+    return cli_session_do(&session, &options, false, work, &request);
 }

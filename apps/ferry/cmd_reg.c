@@ -64,8 +64,9 @@ static int read_one(struct cli_session *s, uint32_t address)
     return FERRY_OK;
 }
 
-static int work(struct cli_session *s, const struct request *r)
+static int work(struct cli_session *s, void *ctx)
 {
+    const struct request *r = ctx;
     int status = FERRY_OK;
     for (uint32_t i = 0; i < r->count && !r->write && status == FERRY_OK; i++)
         status = read_one(s, r->address + 4 * i);
@@ -89,11 +90,5 @@ int cmd_reg(int argc, char **argv)
         code = parse(&options, &request);
     if (code >= 0)
         return code;
-    cli_session_init(&session, &options);
-    int status = cli_session_open(&session);
-    if (status == FERRY_OK)
-        status = cli_session_connect(&session, true);
-    if (status == FERRY_OK)
-        status = work(&session, &request);
-    return cli_session_end(&session, status);
+    return cli_session_do(&session, &options, true, work, &request);
 }

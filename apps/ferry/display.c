@@ -142,6 +142,7 @@ static void target_json(struct cli_display *self, const struct ferry_target *t, 
     char text[16];
     cJSON *object = cli_display_object();
     cJSON_AddStringToObject(object, "port", port);
+    cJSON_AddStringToObject(object, "route", "rom");
     cJSON_AddStringToObject(object, "chip", t->chip->name);
     snprintf(text, sizeof text, "%u.%u", t->revision / 100u, t->revision % 100u);
     cJSON_AddStringToObject(object, "revision", text);
@@ -307,7 +308,8 @@ static void region_json(struct cli_display *self, const char *name, uint32_t add
 {
     cJSON *object = cli_display_object();
     cJSON_AddStringToObject(object, "region", name);
-    cJSON_AddNumberToObject(object, "address", address);
+    if (address != UINT32_MAX)
+        cJSON_AddNumberToObject(object, "address", address);
     cJSON_AddNumberToObject(object, "size", size);
     cJSON_AddNumberToObject(object, "written", written);
     cJSON_AddNumberToObject(object, "skipped", skipped);
@@ -317,7 +319,7 @@ static void region_json(struct cli_display *self, const char *name, uint32_t add
 void cli_display_region(struct cli_display *self, const char *name, uint32_t address, uint32_t size, uint32_t written,
                         uint32_t skipped, uint32_t now_ms)
 {
-    char sizes[16], a[16], b[16], what[80];
+    char sizes[16], a[16], b[16], what[80], place[12] = "";
     uint32_t ms = self->region >= 0 ? now_ms - self->region_started_ms : 0;
     self->region = -1;
     region_json(self, name, address, size, written, skipped);
@@ -329,9 +331,10 @@ void cli_display_region(struct cli_display *self, const char *name, uint32_t add
     else
         snprintf(what, sizeof what, "%s, %u.%u s", written ? "written" : "the same", (unsigned)(ms / 1000),
                  (unsigned)(ms / 100 % 10));
-    cli_display_line(self, "%s%s%s %-22s 0x%06x  %8s  %s", in(self, GREEN), self->console.utf8 ? "✓" : "ok",
-                     in(self, PLAIN), name, (unsigned)address, ferry_posix_number_bytes(size, sizes, sizeof sizes),
-                     what);
+    if (address != UINT32_MAX)
+        snprintf(place, sizeof place, "0x%06x", (unsigned)address);
+    cli_display_line(self, "%s%s%s %-22s %-8s  %8s  %s", in(self, GREEN), self->console.utf8 ? "✓" : "ok",
+                     in(self, PLAIN), name, place, ferry_posix_number_bytes(size, sizes, sizeof sizes), what);
 }
 
 static void fault_json(struct cli_display *self, const struct ferry_fault *fault, const char *what, const char *hint)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "apps/ferry/options.h"
+#include "ferry/base/manifest.h"
 #include "ferry/engine/engine.h"
 #include "ferry/engine/flasher.h"
 #include "ports/posix/console.h"
@@ -45,9 +46,12 @@ struct cJSON *cli_display_object(void);
 
 // What CONNECT found.
 void cli_display_target(struct cli_display *self, const struct ferry_target *target, const char *port);
+// The same on the link route: what the target's running firmware says. baud 0: the wire has no rate.
+void cli_display_receiver(struct cli_display *self, const struct ferry_target_info *info, const char *port,
+                          uint32_t baud);
 // Progress of the region p->region, whose name is given; draws when it is time to.
 void cli_display_progress(struct cli_display *self, const struct ferry_progress *p, const char *name, uint32_t now_ms);
-// A region is proved: ends its bar with a line that stays.
+// A region is proved: ends its bar with a line that stays. address UINT32_MAX: it is the target's to know (link).
 void cli_display_region(struct cli_display *self, const char *name, uint32_t address, uint32_t size, uint32_t written,
                         uint32_t skipped, uint32_t now_ms);
 // Ends a progress line that is on the screen (it is wiped).

@@ -39,6 +39,23 @@ static const char *take_baud(struct cli_options *o, const char *v)
     return ferry_posix_number_in(v, 300, 6000000, &o->baud) ? 0 : "300 to 6000000, such as 921600";
 }
 
+static const char *take_start_baud(struct cli_options *o, const char *v)
+{
+    size_t count = 0, most = sizeof o->start_baud / sizeof o->start_baud[0];
+    memset(o->start_baud, 0, sizeof o->start_baud);
+    for (; count < most; count++) {
+        char word[16];
+        size_t len = strcspn(v, ",");
+        snprintf(word, sizeof word, "%.*s", (int)(len < sizeof word ? len : sizeof word - 1), v);
+        if (!ferry_posix_number_in(word, 300, 6000000, &o->start_baud[count]))
+            break;
+        v += len;
+        if (!*v++)
+            return 0;
+    }
+    return "up to four rates of 300 to 6000000, such as 115200,921600";
+}
+
 static const char *take_chip(struct cli_options *o, const char *v)
 {
     static char names[256];
@@ -171,7 +188,8 @@ static const char *take_route(struct cli_options *o, const char *v)
     static const char *const words[] = {"rom", "link", "auto"};
     for (size_t i = 0; i < 3; i++)
         if (word_is(v, words[i])) {
-            o->route = (enum cli_route)i;
+            o->route = (enum ferry_job_route)i;
+            o->route_given = true;
             return 0;
         }
     return "rom, link, auto";
@@ -232,6 +250,18 @@ static const char *take_file(struct cli_options *o, const char *v)
     return *v ? 0 : "a name";
 }
 
+static const char *take_from(struct cli_options *o, const char *v)
+{
+    o->from = v;
+    return *v ? 0 : "depot:PROJECT[@VERSION or CHANNEL]";
+}
+
+static const char *take_depot(struct cli_options *o, const char *v)
+{
+    o->depot = v;
+    return *v ? 0 : "the address of a depot";
+}
+
 static const char *nothing(struct cli_options *o, const char *v)
 {
     (void)o, (void)v;
@@ -240,12 +270,15 @@ static const char *nothing(struct cli_options *o, const char *v)
 
 static const struct option table[] = {
     {"port", "-p", "PORT", CLI_OPT_PORT | CLI_OPT_LINK, take_port,
-     "/dev/ttyUSB0, socket://HOST:PORT, rfc2217://HOST:PORT\n(default: FERRY_PORT, ESPTOOL_PORT, or the only board)"},
+     "/dev/ttyUSB0, socket://HOST:PORT, rfc2217://HOST:PORT; link: udp://HOST:PORT\n(default: FERRY_PORT, "
+     "ESPTOOL_PORT, or the only board)"},
     {"chip", "-c", "CHIP", CLI_OPT_PORT | CLI_OPT_RECEIVE, take_chip,
      "refuse any other chip: esp32, esp32c3, ... (default: auto)"},
     {"baud", "-b", "RATE", CLI_OPT_PORT | CLI_OPT_LINK, take_baud,
      "rate to work at; steps down by itself when the line does not hold it\n(default: FERRY_BAUD, ESPTOOL_BAUD, or "
      "921600)"},
+    {"start-baud", "", "RATES", CLI_OPT_LINK | CLI_OPT_WRITE, take_start_baud,
+     "link: the rate at which the receiver waits, or several with commas between\n(default: 115200)"},
     {"before", "", "HOW", CLI_OPT_PORT, take_before,
      "default-reset (by DTR and RTS), no-reset (it waits in the loader),\nno-reset-no-sync"},
     {"after", "-a", "HOW", CLI_OPT_PORT, take_after, "hard-reset (start the firmware; default), no-reset, run"},
@@ -260,8 +293,8 @@ static const struct option table[] = {
     {"window", "", "N", CLI_OPT_WRITE, take_window,
      "packets under way at once: 1 (default) or 2 (faster where it works)"},
     {"route", "", "ROUTE", CLI_OPT_WRITE, take_route,
-     "rom (default): the serial loader; link: the receiver in the running firmware\n(as ferry send); auto: link, and "
-     "rom where none answers"},
+     "rom: the serial loader (default of flash); link: the receiver in the running\nfirmware (as ferry send); auto: "
+     "link, and rom where none answers (default\nof updater)"},
     {"dry-run", "-n", 0, CLI_OPT_WRITE | CLI_OPT_ERASE, flag_dry_run, "connect and check everything, change nothing"},
     {"flash-mode", "-fm", "MODE", CLI_OPT_CARGO, take_mode, "bootloader header: keep (default), qio, qout, dio, dout"},
     {"flash-freq", "-ff", "FREQ", CLI_OPT_CARGO, take_freq,
@@ -285,6 +318,9 @@ static const struct option table[] = {
     {"no-reboot", "", 0, CLI_OPT_SEND, flag_no_reboot, "select the firmware, but let the target restart when it likes"},
     {"no-confirm", "", 0, CLI_OPT_SEND, flag_no_confirm, "leave it to the new firmware to confirm itself"},
     {"take-over", "", 0, CLI_OPT_SEND, flag_take_over, "from another updater that is at work on the target"},
+    {"from", "", "FIRMWARE", CLI_OPT_FROM, take_from,
+     "out of a depot instead of a path: depot:PROJECT[@VERSION or CHANNEL]"},
+    {"depot", "", "URL", CLI_OPT_FROM, take_depot, "the depot that --from means (default: FERRY_DEPOT)"},
     {"all", "", 0, CLI_OPT_ERASE, flag_all, "the whole flash"},
     {"yes", "-y", 0, CLI_OPT_ERASE, flag_yes, "do not ask"},
     {"json", "", 0, CLI_OPT_OUTPUT | CLI_OPT_JSON, flag_json, "one JSON object a line, for programs"},

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ferry/engine/flasher.h"
+#include "updater/job.h"
 
 // Groups of options; a command names those it takes.
 #define CLI_OPT_OUTPUT (1u << 0)  // --json --quiet --verbose
@@ -16,13 +17,12 @@
 #define CLI_OPT_CARGO (1u << 4)   // --flash-mode --flash-freq --force
 #define CLI_OPT_ERASE (1u << 5)   // --all --yes --dry-run
 #define CLI_OPT_JSON (1u << 6)    // --json alone
-#define CLI_OPT_LINK (1u << 7)    // --port --baud --trace
+#define CLI_OPT_LINK (1u << 7)    // --port --baud --start-baud --trace
 #define CLI_OPT_SEND (1u << 8)    // --partition --file --force --no-trial --no-reboot --no-confirm --take-over
 #define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --flash --chip --rollback --once
+#define CLI_OPT_FROM (1u << 10)   // --from --depot
 
 #define CLI_MAX_ARGS 128
-
-enum cli_route { CLI_ROUTE_ROM = 0, CLI_ROUTE_LINK, CLI_ROUTE_AUTO };
 
 struct cli_options {
     const char *port; // NULL: find it
@@ -36,10 +36,13 @@ struct cli_options {
     const char *flash_mode, *flash_freq, *flash_size; // NULL = keep
     uint32_t flash_size_bytes;                        // 0 = detect or keep
     uint8_t window;
-    enum cli_route route;
+    enum ferry_job_route route;
+    bool route_given;
+    uint32_t start_baud[1 + FERRY_LINK_ROUTE_RATES]; // link: where receivers wait, up to a 0; none = 115200
     bool no_compress, no_skip, erase_all, dry_run, force, all, yes;
     bool json, quiet, verbose;
     const char *partition, *file; // send, receive; NULL = not given
+    const char *from, *depot;     // cargo out of a depot instead of a path; the depot's address
     const char *listen, *pty, *flash;
     bool once, rollback;
     bool no_trial, no_reboot, no_confirm, take_over;

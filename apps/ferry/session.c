@@ -63,11 +63,25 @@ static int find_port(struct cli_session *self)
     return FERRY_OK;
 }
 
-int cli_session_open(struct cli_session *self)
+static int open_trace(struct cli_session *self)
 {
     int status = cli_trace_open(&self->trace, self->options->trace, &self->fault);
-    if (status == FERRY_OK)
-        status = find_port(self);
+    return status == FERRY_OK ? find_port(self) : status;
+}
+
+int cli_session_open_wire(struct cli_session *self)
+{
+    int status = open_trace(self);
+    self->wire.name = self->port_name;
+    self->wire.port = &self->port;
+    self->wire.posix_clock = &self->posix_clock;
+    self->wire.clock = self->clock;
+    return status < 0 ? status : link_wire_open(&self->wire, &self->fault);
+}
+
+int cli_session_open(struct cli_session *self)
+{
+    int status = open_trace(self);
     if (status < 0)
         return status;
     struct ferry_posix_error error;
@@ -80,6 +94,7 @@ int cli_session_open(struct cli_session *self)
 void cli_session_close(struct cli_session *self)
 {
     cli_display_wipe(&self->display);
+    link_wire_close(&self->wire);
     ferry_posix_port_close(&self->port);
     ferry_posix_deflate_close(&self->posix_deflate);
     ferry_posix_digest_close(&self->posix_digest);
@@ -229,4 +244,16 @@ int cli_session_end(struct cli_session *self, int status)
         return cli_session_fail(self);
     cli_session_close(self);
     return 0;
+}
+
+int cli_session_do(struct cli_session *self, const struct cli_options *options, bool no_flash,
+                   int (*work)(struct cli_session *self, void *ctx), void *ctx)
+{
+    cli_session_init(self, options);
+    int status = cli_session_open(self);
+    if (status == FERRY_OK)
+        status = cli_session_connect(self, no_flash);
+    if (status == FERRY_OK && work)
+        status = work(self, ctx);
+    return cli_session_end(self, status);
 }

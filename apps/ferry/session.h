@@ -4,6 +4,7 @@
 #define FERRY_APP_SESSION_H
 
 #include "apps/ferry/display.h"
+#include "apps/ferry/link_wire.h"
 #include "apps/ferry/options.h"
 #include "apps/ferry/trace.h"
 #include "ferry/engine/flasher.h"
@@ -21,6 +22,7 @@ struct cli_session {
     struct ferry_fault fault;
     char port_name[256];
     struct ferry_posix_port port;
+    struct link_wire wire; // over the port, for jobs and the link route; UDP instead of the port
     struct ferry_posix_clock posix_clock;
     struct ferry_clock clock;
     struct ferry_posix_digest posix_digest;
@@ -40,6 +42,8 @@ struct cli_session {
 void cli_session_init(struct cli_session *self, const struct cli_options *options);
 // Finds and opens the port and the trace. 0 or negative with fault.
 int cli_session_open(struct cli_session *self);
+// The same with the wire, which may be UDP; wire.patient, note and ctx are the caller's to set before.
+int cli_session_open_wire(struct cli_session *self);
 void cli_session_close(struct cli_session *self);
 
 // The flasher's configuration that options and port ask for.
@@ -56,6 +60,10 @@ int cli_session_leave(struct cli_session *self);
 void cli_session_release(struct cli_session *self);
 // Reports the session's fault, releases the target, closes, returns the exit code.
 int cli_session_fail(struct cli_session *self);
+// Opens, connects (no_flash: without the flash chip), does the command's work (NULL: none), leaves, closes; the exit
+// code.
+int cli_session_do(struct cli_session *self, const struct cli_options *options, bool no_flash,
+                   int (*work)(struct cli_session *self, void *ctx), void *ctx);
 // Leaves (when status is 0), closes, returns the exit code.
 int cli_session_end(struct cli_session *self, int status);
 

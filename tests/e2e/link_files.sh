@@ -1,48 +1,10 @@
 #!/bin/bash
 # Files over the link route: `ferry send` to `ferry receive` over TCP, a pty and UDP; either side killed in the middle; what
 # is refused. The anchor is the file itself: cmp, and the bytes that went over the wire.
-set -u
-: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
-PYTHON=${PYTHON:-python3}
-WORK=$(mktemp -d)
-PID='' SENDER='' RELAY='' PASSED=0 FAILED=0
-unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
-trap 'kill $PID $SENDER $RELAY 2>/dev/null; rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/link.inc"
 
-check() { # check NAME COMMAND...: the command must succeed
-    local name=$1
-    shift
-    if "$@"; then
-        PASSED=$((PASSED + 1))
-    else
-        FAILED=$((FAILED + 1))
-        echo "FAIL: $name"
-        tail -n 5 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
-    fi
-}
-receive() { # receive ARGS...: starts a receiver into $WORK/inbox; its port in URL
-    rm -f "$WORK/log" # what the one before has said
-    "$FERRY" receive --file "$WORK/inbox" "$@" >"$WORK/log" 2>&1 &
-    PID=$!
-    for _ in $(seq 400); do grep -qs '^receive:' "$WORK/log" && break || sleep 0.05; done
-    URL=$(sed -n 's/^receive:.* on //p' "$WORK/log")
-}
-stop() { # stop SIGNAL
-    kill "-$1" $PID
-    wait $PID 2>/dev/null
-    PID=''
-}
-send() {
-    timeout 120 "$FERRY" send "$@" -p "$URL" --json >"$WORK/out" 2>"$WORK/err" </dev/null
-}
-field() { # field NAME: of the last result
-    "$PYTHON" -c 'import json, sys
-lines = [json.loads(line) for line in open(sys.argv[1])]
-print([l[sys.argv[2]] for l in lines if l["event"] == "result"][-1])' "$WORK/out" "$1"
-}
-at_most() { # at_most VALUE LIMIT
-    [ "$1" -le "$2" ]
+receive() { # receive ARGS...: starts a receiver into $WORK/inbox
+    serve receive: receive --file "$WORK/inbox" "$@"
 }
 some_has_come() { # waits until part of the file is there
     for _ in $(seq 400); do
@@ -50,15 +12,6 @@ some_has_come() { # waits until part of the file is there
         sleep 0.01
     done
     return 1
-}
-refused() { # refused EXIT TEXT ARGS...
-    local want=$1 text=$2 got
-    shift 2
-    timeout 60 "$FERRY" send "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
-    got=$?
-    check "send $*: exit code $got" test $got -eq "$want"
-    check "send $*: says $text" grep -qF -- "$text" "$WORK/err"
-    check "send $*: says what to try" grep -q '^  try: ' "$WORK/err"
 }
 
 mkdir "$WORK/inbox"
@@ -104,12 +57,12 @@ check 'sender killed: what had arrived is not sent again' test "$(field skipped)
 refused 6 'does not take the name' "$WORK/some.bin" --file ../some.bin -p "$URL"
 refused 6 'does not take the name' "$WORK/some.bin" --file .hidden -p "$URL"
 refused 2 'printable ASCII' "$WORK/some.bin" --file "$(printf 'a\tb')" -p "$URL"
-refused 2 'at most 32 characters' "$WORK/some.bin" --file 123456789012345678901234567890123 -p "$URL"
+refused 2 '1 to 32 characters' "$WORK/some.bin" --file 123456789012345678901234567890123 -p "$URL"
 refused 2 'not supported by this target' "$WORK/some.bin" --partition storage -p "$URL"
 refused 5 'not an ESP firmware image' "$WORK/some.bin" -p "$URL"
-refused 6 'cannot open' "$WORK/nothing" --file x -p "$URL"
+refused 6 'is not there' "$WORK/nothing" --file x -p "$URL"
 : >"$WORK/empty"
-refused 5 'the file is empty' "$WORK/empty" --file x -p "$URL"
+refused 5 'is empty' "$WORK/empty" --file x -p "$URL"
 mkdir "$WORK/inbox/folder"
 refused 6 'does not take the name' "$WORK/some.bin" --file folder -p "$URL"
 stop TERM
@@ -146,5 +99,4 @@ done
 refused 2 'not an address of UDP' "$WORK/some.bin" --file x -p 'udp://127.0.0.1:1?mtu=19'
 refused 3 'nothing was received at all' "$WORK/some.bin" --file x -p udp://127.0.0.1:1
 
-echo "link_files: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ]
+finish link_files

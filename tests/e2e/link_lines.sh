@@ -1,38 +1,8 @@
 #!/bin/bash
 # `ferry link-test` names what is wrong with a line; `ferry receive --flash` takes firmware into a flash image, which
 # the boot model then starts.
-set -u
-: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
-PYTHON=${PYTHON:-python3}
-WORK=$(mktemp -d)
-PID='' PASSED=0 FAILED=0
-unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
-trap 'kill $PID 2>/dev/null; rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/link.inc"
 
-check() { # check NAME COMMAND...: the command must succeed
-    local name=$1
-    shift
-    if "$@"; then
-        PASSED=$((PASSED + 1))
-    else
-        FAILED=$((FAILED + 1))
-        echo "FAIL: $name"
-        tail -n 6 "$WORK/out" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
-    fi
-}
-serve() { # serve WORD ARGS...: starts ferry ARGS, waits for a line that begins with WORD
-    local word=$1
-    shift
-    rm -f "$WORK/log" # what the one before has said
-    "$FERRY" "$@" >"$WORK/log" 2>&1 &
-    PID=$!
-    for _ in $(seq 400); do grep -qs "^$word" "$WORK/log" && break || sleep 0.05; done
-}
-stop() {
-    { kill $PID && wait $PID; } 2>/dev/null
-    PID=''
-}
 says() { # says EXIT TEXT [ARGS...]: what link-test says
     local want=$1 text=$2 got
     shift 2
@@ -42,27 +12,25 @@ says() { # says EXIT TEXT [ARGS...]: what link-test says
     check "$text: is said" grep -qF -- "$text" "$WORK/out"
 }
 
-"$PYTHON" "$ROOT/tests/e2e/build_folder.py" esp32c3 "$WORK/old" 100 1.0 &&
-    "$PYTHON" "$ROOT/tests/e2e/build_folder.py" esp32c3 "$WORK/new" 100 1.1 30 &&
-    "$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash" || exit 1
-chip() {
+build esp32c3 "$WORK/old" 100 1.0 && build esp32c3 "$WORK/new" 100 1.1 30 && new_flash || exit 1
+line() { # line ARGS...: the virtual chip on a pty
     serve vchip: vchip --chip esp32c3 --flash "$WORK/flash" --pty "$WORK/pty" --boot normal "$@"
     sleep 1 # what the chip says while it boots is not what is tested
 }
 
-chip --app receiver
+line --app receiver
 says 0 'The line is good.'
 check 'the highest rate is found' grep -q 'at 921600 baud' "$WORK/out"
 check 'nothing was lost' grep -q 'to the target:   all of' "$WORK/out"
 says 0 '"bit_errors_per_million_to":0' --json
 stop
-chip --app receiver --fault 'ber=1e-3<'
+line --app receiver --fault 'ber=1e-3<'
 says 3 'the direction to the target has more than 1 bit error in 10000'
 stop
-chip --app receiver --fault 'ber=1e-3>'
+line --app receiver --fault 'ber=1e-3>'
 says 3 'the direction from the target has more than 1 bit error in 10000'
 stop
-chip
+line
 says 3 'nothing was received at all'
 stop
 
@@ -77,10 +45,9 @@ PID=''
 check 'flash image: the boot model starts the new firmware' grep -qx 'boots: ota_1' "$WORK/out"
 
 # ferry flash --route: the receiver where there is one, the serial loader where there is none.
-"$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash"
+new_flash
 flash() { # flash ROUTE FOLDER: to the chip that is served
-    timeout 60 "$FERRY" flash "$WORK/$2" --route "$1" -p "$(sed -n 's/^vchip:.* on //p' "$WORK/log")" \
-        >"$WORK/out" 2>&1 </dev/null
+    timeout 60 "$FERRY" flash "$WORK/$2" --route "$1" -p "$URL" >"$WORK/out" 2>&1 </dev/null
 }
 serve boots: vchip --chip esp32c3 --flash "$WORK/flash" --listen 127.0.0.1:0 --rfc2217 --app receiver --rollback
 check 'route link: flash' flash link new
@@ -96,5 +63,4 @@ check 'route link without a receiver: exit code' test $? -eq 3
 check 'route link without a receiver: why' grep -q 'nothing was received at all' "$WORK/out"
 stop
 
-echo "link_lines: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ]
+finish link_lines

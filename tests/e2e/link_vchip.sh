@@ -2,72 +2,14 @@
 # `ferry send` to a virtual chip whose firmware contains the receiver: the new firmware is in the other slot, boots, is
 # confirmed; through noise, resets, power cuts and a killed chip; what is refused. Which slot starts is decided by the
 # boot model, again at the end with --once.
-set -u
-: "${FERRY:?is not set: path of the ferry program}" "${ROOT:?is not set: path of the source tree}"
-PYTHON=${PYTHON:-python3}
-WORK=$(mktemp -d)
-PID='' SENDER='' PASSED=0 FAILED=0
-unset FERRY_PORT FERRY_BAUD ESPTOOL_PORT ESPTOOL_BAUD
-trap 'kill $PID $SENDER 2>/dev/null; rm -rf "$WORK"' EXIT
-trap 'exit 1' INT TERM
+. "$(dirname "$0")/link.inc"
 
-check() { # check NAME COMMAND...: the command must succeed
-    local name=$1
-    shift
-    if "$@"; then
-        PASSED=$((PASSED + 1))
-    else
-        FAILED=$((FAILED + 1))
-        echo "FAIL: $name"
-        tail -n 6 "$WORK/out" "$WORK/err" "$WORK/log" 2>/dev/null | sed 's/^/    | /'
-    fi
-}
-chip() { # chip ARGS...: starts the virtual chip on $WORK/flash; its port in URL
-    rm -f "$WORK/log" # what the one before has said
-    "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --app receiver --rollback "$@" >"$WORK/log" 2>&1 &
-    PID=$!
-    for _ in $(seq 400); do grep -qs '^boots:' "$WORK/log" && break || sleep 0.05; done
-    URL=$(sed -n 's/^vchip:.* on //p' "$WORK/log")
-}
-stop() {
-    { kill "-${1:-TERM}" $PID && wait $PID; } 2>/dev/null
-    PID=''
-}
-new_flash() {
-    "$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32c3 "$WORK/old" "$WORK/flash" "$@"
-}
-send() {
-    timeout 120 "$FERRY" send "$@" -p "$URL" --json >"$WORK/out" 2>"$WORK/err" </dev/null
-}
-field() { # field NAME: of the last result
-    "$PYTHON" -c 'import json, sys
-lines = [json.loads(line) for line in open(sys.argv[1])]
-print([l[sys.argv[2]] for l in lines if l["event"] == "result"][-1])' "$WORK/out" "$1"
-}
-boots() { # boots LABEL: by the boot model, without a receiver
-    "$FERRY" vchip --chip esp32c3 --flash "$WORK/flash" --boot normal --once --rollback | grep -qx "boots: $1"
-}
 holds_new() { # holds_new ADDRESS: the new firmware, whole
     local size
     size=$(stat -c %s "$WORK/new/conformance.bin")
     cmp -n "$size" -i "0:$(($1))" "$WORK/new/conformance.bin" "$WORK/flash"
 }
-logged() {
-    grep -qF -- "$1" "$WORK/log"
-}
-refused() { # refused EXIT TEXT ARGS...
-    local want=$1 text=$2 got
-    shift 2
-    timeout 60 "$FERRY" send "$@" -p "$URL" >"$WORK/out" 2>"$WORK/err" </dev/null
-    got=$?
-    check "send $*: exit code $got" test $got -eq "$want"
-    check "send $*: says $text" grep -qF -- "$text" "$WORK/err"
-    check "send $*: says what to try" grep -q '^  try: ' "$WORK/err"
-}
 
-build() {
-    "$PYTHON" "$ROOT/tests/e2e/build_folder.py" "$@"
-}
 build esp32c3 "$WORK/old" 120 1.0 && build esp32c3 "$WORK/new" 120 1.1 30 && build esp32c3 "$WORK/large" 1100 2.0 &&
     build esp32 "$WORK/other" 100 1.1 || exit 1
 NEW=$WORK/new/conformance.bin
@@ -111,9 +53,9 @@ new_flash
 chip --listen 127.0.0.1:0 --line ideal
 head -c 70000 "$NEW" >"$WORK/data"
 check 'partition: send' send "$WORK/data" --partition storage
-refused 5 'no data partition' "$WORK/data" --partition ota_0
-refused 5 'no data partition' "$WORK/data" --partition otadata
-refused 5 'does not fit into its partition' "$WORK/large/conformance.bin" --partition storage
+refused 5 'no data partition' "$WORK/data" --partition ota_0 -p "$URL"
+refused 5 'no data partition' "$WORK/data" --partition otadata -p "$URL"
+refused 5 'does not fit into its partition' "$WORK/large/conformance.bin" --partition storage -p "$URL"
 stop
 check 'partition: it is there' cmp -n 70000 -i 0:$((0x210000)) "$WORK/data" "$WORK/flash"
 check 'partition: the old firmware starts' boots ota_0
@@ -164,17 +106,16 @@ check 'trial: it starts for good' boots ota_1
 new_flash
 cp "$WORK/flash" "$WORK/flash.before"
 chip --listen 127.0.0.1:0 --line ideal
-refused 5 'the firmware is for ESP32, the target is ESP32-C3' "$WORK/other/conformance.bin"
-refused 5 'the slot ota_1 only' "$WORK/large/conformance.bin"
-refused 5 'not an ESP firmware image' "$WORK/old/partition_table/partition-table.bin"
+refused 5 'is for ESP32, connected is ESP32-C3' "$WORK/other/conformance.bin" -p "$URL"
+refused 5 'the slot ota_1 only' "$WORK/large/conformance.bin" -p "$URL"
+refused 5 'not an ESP firmware image' "$WORK/old/partition_table/partition-table.bin" -p "$URL"
 head -c 50000 "$NEW" >"$WORK/cut.bin"
-refused 5 'cut off' "$WORK/cut.bin"
+refused 5 'cut off' "$WORK/cut.bin" -p "$URL"
 { head -c 30000 "$NEW" && printf x && tail -c +30002 "$NEW"; } >"$WORK/damaged.bin"
-refused 5 'wrong' "$WORK/damaged.bin"
-refused 2 'not supported by this target' "$NEW" --file app.bin
+refused 5 'the checksum is' "$WORK/damaged.bin" -p "$URL"
+refused 2 'not supported by this target' "$NEW" --file app.bin -p "$URL"
 check 'refused: the old firmware still runs' send "$WORK/old/conformance.bin"
 stop
 check 'refused: the flash is as it was' cmp -i 0x10000 "$WORK/flash" "$WORK/flash.before"
 
-echo "link_vchip: $PASSED passed, $FAILED failed"
-[ $FAILED -eq 0 ]
+finish link_vchip
