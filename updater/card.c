@@ -76,7 +76,25 @@ static int ambiguous(const struct ferry_card *self, struct ferry_fault *fault)
 
 // ---- opening ----
 
-static int read_ferry_json(struct ferry_card *self, struct ferry_fault *fault)
+static int read_route(struct ferry_card *self, const cJSON *json, struct ferry_fault *fault)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, "route");
+    if (!value)
+        return FERRY_OK;
+    for (int i = FERRY_JOB_ROUTE_ROM; i <= FERRY_JOB_ROUTE_AUTO; i++)
+        if (cJSON_IsString(value) && strcmp(value->valuestring, ferry_job_route_name((enum ferry_job_route)i)) == 0) {
+            self->has_route = true;
+            self->route = (enum ferry_job_route)i;
+            return FERRY_OK;
+        }
+    ferry_fault_set(fault, FERRY_ERR_MANIFEST, FERRY_CARD_JSON, "\"route\" in %s is no route", FERRY_CARD_JSON);
+    ferry_fault_hint(fault, "there are \"auto\", \"link\" (a receiver in the running firmware) and \"rom\" (the serial "
+                            "loader)");
+    return FERRY_ERR_MANIFEST;
+}
+
+// The cargo that is meant and the route: whatever the person has named goes before.
+static int read_ferry_json(struct ferry_card *self, bool named, struct ferry_fault *fault)
 {
     char path[FERRY_CARGO_PATH];
     struct stat st;
@@ -85,7 +103,12 @@ static int read_ferry_json(struct ferry_card *self, struct ferry_fault *fault)
         return FERRY_OK;
     int status = ferry_json_load(path, FERRY_CARD_JSON, &json, fault);
     if (status < 0)
+        return named ? FERRY_OK : status;
+    status = read_route(self, json, fault);
+    if (status < 0 || named) {
+        cJSON_Delete(json);
         return status;
+    }
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(json, "cargo");
     const char *name = ferry_json_text(json, "cargo");
     if (value && (!name || !name[0] || strlen(name) >= sizeof self->wanted))
@@ -144,9 +167,8 @@ int ferry_card_open(struct ferry_card *self, const char *dir, const char *cargo,
     if (cargo && cargo[0]) {
         snprintf(self->wanted, sizeof self->wanted, "%s", cargo);
         self->wanted_by = "--cargo";
-    } else {
-        status = read_ferry_json(self, fault);
     }
+    status = read_ferry_json(self, self->wanted[0] != 0, fault);
     if (status < 0)
         return status;
     return self->list.count == 0 ? nothing_there(self, fault) : check_wanted(self, fault);

@@ -3,7 +3,7 @@
 // One cargo on the card: that is it. Several: the one that --cargo names, else the one that ferry.json in the card's
 // top folder names ({"cargo": "NAME"}) or is (it has "files"), else the only one that has a build for the chip that was
 // found; when more than one is left, a person has to say. NAME is a cargo's name as it is listed, or its path on the
-// card.
+// card. ferry.json may also say by which route: {"route": "auto"}, "link" or "rom".
 #ifndef FERRY_UPDATER_CARD_H
 #define FERRY_UPDATER_CARD_H
 
@@ -12,6 +12,7 @@
 
 #include "updater/cargo.h"
 #include "updater/fault.h"
+#include "updater/job.h"
 
 #define FERRY_CARD_JSON "ferry.json"
 
@@ -20,6 +21,8 @@ struct ferry_card {
     struct ferry_cargo_list list;
     char wanted[FERRY_CARGO_PATH]; // "" = nobody has named one
     const char *wanted_by;         // "--cargo", "ferry.json"; static string
+    bool has_route;                // ferry.json names one
+    enum ferry_job_route route;
 };
 
 // Looks at the card. `cargo` is what the person named, NULL or "" = nothing. 0; FERRY_ERR_STORAGE_* (no card, not

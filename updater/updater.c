@@ -26,6 +26,7 @@ static void fill_outcome(struct ferry_updater_port *port, struct ferry_updater_o
     memset(out, 0, sizeof *out);
     out->result = *ferry_job_result(&port->job);
     out->fault = *ferry_job_fault(&port->job);
+    out->route = ferry_job_route(&port->job);
     if (target) {
         memcpy(out->mac, target->mac, sizeof out->mac);
         out->mac_known = target->mac_known;
@@ -81,7 +82,7 @@ static bool is_last_target(const struct ferry_updater_port *port, const struct f
 {
     if (!port->staying)
         return false;
-    if (!target->mac_known || !port->last.mac_known)
+    if (!target || !target->mac_known || !port->last.mac_known)
         return true; // it answered all the time and does not say who it is
     return memcmp(target->mac, port->last.mac, sizeof target->mac) == 0;
 }
@@ -137,9 +138,9 @@ static void end_uncounted(struct ferry_updater *self, struct ferry_updater_port 
         fill_outcome(port, &outcome);
     outcome.fault = *fault;
     outcome.result.status = fault->status;
-    port->wished = false;
     if (self->cfg.ended)
         self->cfg.ended(self->cfg.ctx, port->index, port->job_open ? &port->job : NULL, &outcome);
+    port->wished = false;
 }
 
 static void open_failed(struct ferry_updater *self, struct ferry_updater_port *port, const struct ferry_fault *fault,

@@ -4,7 +4,8 @@
 // A port's life on a bench: it is opened and tried again and again (port_ms apart) until a target answers; the job
 // runs; then the target is tried every probe_ms until it is gone: the port vanished, nothing answers any more, or
 // another MAC answers, which is the next target at once. A failed target is not tried again while it stays connected.
-// Trying a target means to reset it into its loader and, when it is the one that was just done, out of it again.
+// Trying a target means to say hello to its receiver (AUTO, LINK) or to reset it into its loader and, when it is the
+// one that was just done, out of it again (ROM, and AUTO when no receiver answers).
 //
 // With cfg.hold nothing is done to a port until ferry_updater_start() asks for it, again and again: somebody decides
 // (a page, a button) what each target gets, and when.
@@ -40,7 +41,8 @@ struct ferry_updater_wish {
 // What became of a job; kept after it was closed.
 struct ferry_updater_outcome {
     struct ferry_job_result result;
-    struct ferry_fault fault; // status 0 = well
+    struct ferry_fault fault;   // status 0 = well
+    enum ferry_job_route route; // ROM or LINK: the one that it went
     uint8_t mac[6];
     bool mac_known;
     char chip[24], cargo[FERRY_CARGO_NAME], version[FERRY_CARGO_NAME];
