@@ -85,6 +85,41 @@ static uint8_t with(const char *more, size_t len)
     return ferry_link_get_manifest(buf, n + len, &out);
 }
 
+// Names may be in any script; what is no UTF-8 is refused as a name, and what an image calls itself is shown as far as
+// it is text: many esp_app_desc_t cut it within a character.
+static void names_of_any_script(void **state)
+{
+    static const struct {
+        const char *name, *shown;
+        bool good;
+    } rows[] = {{"Gew\xc3\xa4"
+                 "chshaus.bin",
+                 "Gew\xc3\xa4"
+                 "chshaus.bin",
+                 true},
+                {"\xe6\xb8\xa9\xe5\xae\xa4", "\xe6\xb8\xa9\xe5\xae\xa4", true},
+                {"\xf0\x9f\x8c\xb1", "\xf0\x9f\x8c\xb1", true},
+                {"Gew\xc3", "Gew", false},
+                {"\xc0\xaf", "", false},     // not the shortest form
+                {"\xed\xa0\x80", "", false}, // a surrogate
+                {"a\x7f", "a", false},
+                {"a\xff"
+                 "b",
+                 "a", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ferry_manifest in = {.kind = FERRY_MANIFEST_FILE, .size = 1}, out;
+        uint8_t buf[FERRY_LINK_MESSAGE_MAX];
+        strcpy(in.name, rows[i].name);
+        uint8_t fault = ferry_link_get_manifest(buf, ferry_link_put_manifest(buf, &in), &out);
+        assert_int_equal(fault, rows[i].good ? 0 : FERRY_LINK_FAULT_NAME);
+        in.name[0] = 0;
+        strcpy(in.project, rows[i].name);
+        assert_int_equal(ferry_link_get_manifest(buf, ferry_link_put_manifest(buf, &in), &out), 0);
+        assert_string_equal(out.project, rows[i].shown);
+    }
+}
+
 static void wrong_manifests(void **state)
 {
     struct ferry_manifest out;
@@ -189,8 +224,9 @@ static void hello_fits_the_smallest_packet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(info_there_and_back), cmocka_unit_test(manifest_there_and_back),
-        cmocka_unit_test(wrong_manifests),     cmocka_unit_test(pieces_in_any_order),
-        cmocka_unit_test(impossible_pieces),   cmocka_unit_test(hello_fits_the_smallest_packet)};
+        cmocka_unit_test(info_there_and_back),           cmocka_unit_test(manifest_there_and_back),
+        cmocka_unit_test(names_of_any_script),           cmocka_unit_test(wrong_manifests),
+        cmocka_unit_test(pieces_in_any_order),           cmocka_unit_test(impossible_pieces),
+        cmocka_unit_test(hello_fits_the_smallest_packet)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

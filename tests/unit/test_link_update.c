@@ -225,7 +225,7 @@ static void a_receiver_that_does_not_know_that_it_is_deaf_learns_it(void **state
     assert_int_equal(rig_run(r, NULL, 120), FERRY_OK);
     assert_true(rig_selected(r));
     assert_true(rig_lost_in_erase(r) > 0);
-    assert_int_equal(rig_run(r, &test, 60), FERRY_ERR_NOISE);
+    assert_int_equal(rig_run(r, &test, 60), FERRY_ERR_OVERRUN);
     assert_non_null(strstr(cause(r).detail, "overrun"));
     rig_free(r);
 }

@@ -49,7 +49,7 @@ enum ferry_link_op {
     X(CODEC, 13, "the receiver does not know the codec")                                                               \
     X(SIGNATURE, 14, "the receiver cannot check signatures")                                                           \
     X(OPTION, 15, "an option bit is unknown")                                                                          \
-    X(NAME, 16, "a name is missing, too long or has characters outside printable ASCII")                               \
+    X(NAME, 16, "a name is missing, too long, or not UTF-8 without control characters")                                \
     X(FIELD_TWICE, 17, "a field of the manifest came twice")                                                           \
     X(FIELD_UNKNOWN, 18, "a field that must be understood is unknown")                                                 \
     X(RANGE_ORDER, 19, "a range is empty, ends beyond the image or goes backwards")                                    \
@@ -139,6 +139,7 @@ struct ferry_link_status {
 
 // Each returns the bytes written to out (which holds FERRY_LINK_MESSAGE_MAX).
 size_t ferry_link_put_hello(uint8_t *out, const struct ferry_link_hello *hello);
+// Texts that are no UTF-8 go as far as they are; a name goes as it is, and is refused over there.
 size_t ferry_link_put_info(uint8_t *out, const struct ferry_target_info *info, const struct ferry_link_limits *limits);
 size_t ferry_link_put_manifest(uint8_t *out, const struct ferry_manifest *manifest);
 size_t ferry_link_put_status(uint8_t *out, const struct ferry_link_status *status);

@@ -1,5 +1,6 @@
 // The parts of messages that are made of fields (tag, length, value): what a target is, and the manifest.
 #include "ferry/base/bytes.h"
+#include "ferry/base/http_text.h"
 #include "ferry/base/status.h"
 #include "ferry/codec/link_message.h"
 #include <string.h>
@@ -58,9 +59,27 @@ static size_t text_len(const char *text, size_t cap)
     return end ? (size_t)(end - text) : cap - 1;
 }
 
-static void put_text(struct out *o, uint8_t tag, const char *text)
+// Characters of UTF-8, none of them a control character.
+static bool is_text(const char *text, size_t len)
 {
-    size_t len = text_len(text, FERRY_MANIFEST_TEXT);
+    for (size_t i = 0; i < len; i++)
+        if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return ferry_http_text_utf8(text, len);
+}
+
+// What an image or a partition table calls itself may be anything, and may have been cut within a character: it is
+// shown as far as it is text.
+static size_t shown_len(const char *text, size_t cap)
+{
+    size_t len = text_len(text, cap);
+    while (!is_text(text, len))
+        len--;
+    return len;
+}
+
+static void put_text(struct out *o, uint8_t tag, const char *text, size_t len)
+{
     if (len)
         put(o, tag, text, len);
 }
@@ -76,7 +95,7 @@ static bool all_zero(const uint8_t *bytes, size_t len)
 static void put_slot(struct out *o, const struct ferry_slot *slot)
 {
     uint8_t v[5 + FERRY_MANIFEST_LABEL];
-    size_t len = text_len(slot->label, sizeof slot->label);
+    size_t len = shown_len(slot->label, sizeof slot->label);
     v[0] = slot->flags;
     ferry_store32le(v + 1, slot->size);
     memcpy(v + 5, slot->label, len);
@@ -117,8 +136,8 @@ size_t ferry_link_put_info(uint8_t *out, const struct ferry_target_info *info, c
     const uint8_t boot[3] = {info->boot_state, info->give_up, info->attempts_left};
     put_number(&o, INFO_CHIP, info->chip | (uint32_t)info->revision << 16, 4);
     put(&o, INFO_MAC, info->mac, 6);
-    put_text(&o, INFO_PROJECT, info->project);
-    put_text(&o, INFO_VERSION, info->version);
+    put_text(&o, INFO_PROJECT, info->project, shown_len(info->project, sizeof info->project));
+    put_text(&o, INFO_VERSION, info->version, shown_len(info->version, sizeof info->version));
     if (!all_zero(info->sha256, 32))
         put(&o, INFO_HASH, info->sha256, 32);
     for (size_t i = 0; i < info->slot_count && i < FERRY_MANIFEST_SLOTS; i++)
@@ -136,9 +155,9 @@ size_t ferry_link_put_manifest(uint8_t *out, const struct ferry_manifest *m)
     put_number(&o, MANIFEST_SIZE, m->size, 4);
     put(&o, MANIFEST_SHA256, m->sha256, 32);
     put_number(&o, MANIFEST_CHIP, m->chip, 2);
-    put_text(&o, MANIFEST_PROJECT, m->project);
-    put_text(&o, MANIFEST_VERSION, m->version);
-    put_text(&o, MANIFEST_NAME, m->name);
+    put_text(&o, MANIFEST_PROJECT, m->project, shown_len(m->project, sizeof m->project));
+    put_text(&o, MANIFEST_VERSION, m->version, shown_len(m->version, sizeof m->version));
+    put_text(&o, MANIFEST_NAME, m->name, text_len(m->name, sizeof m->name)); // cut, it would be another name
     put_number(&o, MANIFEST_OPTIONS, m->options, 4);
     put_number(&o, MANIFEST_CODEC, m->codec, 1);
     if (m->signature_len) // a signature cannot be carried yet: the field says that there is one
@@ -181,11 +200,8 @@ static uint8_t get_bytes(const struct field *f, void *out, size_t len)
 
 static uint8_t get_text(const uint8_t *value, size_t len, char *out, size_t cap)
 {
-    if (len >= cap)
+    if (len >= cap || !is_text((const char *)value, len))
         return FERRY_LINK_FAULT_NAME;
-    for (size_t i = 0; i < len; i++)
-        if (value[i] < 0x20 || value[i] > 0x7e)
-            return FERRY_LINK_FAULT_NAME;
     memcpy(out, value, len);
     out[len] = 0;
     return FERRY_LINK_FAULT_NONE;

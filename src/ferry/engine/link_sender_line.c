@@ -110,9 +110,7 @@ static void judge(struct ferry_link_sender *self)
     r->errors_per_million_from = per_million(lost_from, r->asked, self->pattern_len);
     bool to = r->errors_per_million_to > 100, from = r->errors_per_million_from > 100;
     if (r->overruns)
-        ferry_link_sender_fail(self, FERRY_ERR_NOISE,
-                               "overrun: the target loses bytes while it erases its flash (its UART must receive from "
-                               "RAM then, or its sink must say that it is deaf)");
+        ferry_link_sender_fail(self, FERRY_ERR_OVERRUN, "overrun: the target loses bytes while it erases its flash");
     else if (to && from)
         ferry_link_sender_fail(self, FERRY_ERR_NOISE, "both directions have more than 1 bit error in 10000");
     else if (to || from)

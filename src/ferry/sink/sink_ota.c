@@ -9,7 +9,6 @@
 #define SECTOR FERRY_FLASH_SECTOR
 #define BLOCK FERRY_FLASH_BLOCK
 #define HEAD FERRY_SINK_OTA_HEAD
-#define HASH_PIECE 65536u // hashed per call
 #define PIECE 256u
 
 int ferry_sink_ota_read(const struct ferry_sink_ota *self, uint32_t address, uint8_t *bytes, size_t len)
@@ -17,26 +16,9 @@ int ferry_sink_ota_read(const struct ferry_sink_ota *self, uint32_t address, uin
     return self->cfg.flash->read(self->cfg.flash->ctx, address, bytes, len);
 }
 
-static bool all_ff(const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
-
 int ferry_sink_ota_blank(const struct ferry_sink_ota *self, uint32_t address, uint32_t len)
 {
-    uint8_t raw[PIECE];
-    for (uint32_t at = 0; at < len; at += PIECE) {
-        size_t n = len - at < PIECE ? len - at : PIECE;
-        int status = ferry_sink_ota_read(self, address + at, raw, n);
-        if (status < 0)
-            return status;
-        if (!all_ff(raw, n))
-            return 0;
-    }
-    return 1;
+    return ferry_sink_flash_blank(self->cfg.flash, address, len);
 }
 
 int ferry_sink_ota_digest(const struct ferry_sink_ota *self, uint32_t address, uint32_t len, uint8_t sha256[32])
@@ -225,7 +207,7 @@ static int begin(void *ctx, const struct ferry_manifest *manifest, struct ferry_
     self->phase = FERRY_SINK_OTA_OPEN;
     self->head_len = 0;
     self->ready_from = self->ready_to = HEAD;
-    self->hash_busy = false;
+    self->hash.busy = false;
     self->end_step = 0;
     // An unfinished update of another image may have left parts that both have in common.
     plan->have = ferry_sink_record_unfinished(&self->record) || first == 0xE9 ? manifest->size : 0;
@@ -264,12 +246,7 @@ static int protect(struct ferry_sink_ota *self)
 
 static int erase(struct ferry_sink_ota *self, uint32_t offset, uint32_t len)
 {
-    const struct ferry_flash *flash = self->cfg.flash;
-    int status = ferry_sink_ota_blank(self, self->place.address + offset, len);
-    if (status != 0)
-        return status < 0 ? status : FERRY_OK;
-    status = flash->erase(flash->ctx, self->place.address + offset, len);
-    return status == FERRY_FLASH_BUSY ? FERRY_SINK_BUSY : status;
+    return ferry_sink_flash_erase(self->cfg.flash, self->place.address + offset, len);
 }
 
 int ferry_sink_ota_start_writing(struct ferry_sink_ota *self)
@@ -349,69 +326,38 @@ static int chunk(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
 
 // Bytes as they will be: the withheld ones count where the flash waits for them (blank). Other bytes there make the
 // hash come out wrong, so that the sector is sent and erased.
-static int hash_piece(struct ferry_sink_ota *self, uint32_t at, uint8_t *raw, size_t len)
+static int read_piece(void *ctx, uint32_t at, uint8_t *raw, size_t len)
 {
+    const struct ferry_sink_ota *self = ctx;
     int status = ferry_sink_ota_read(self, self->place.address + at, raw, len);
     if (status < 0)
         return status;
-    self->hash_blank = self->hash_blank && all_ff(raw, len);
-    if (at < HEAD) { // the whole piece, see hash_some()
-        if (all_ff(raw, len) && self->head_len == HEAD)
+    bool blank = ferry_sink_flash_all_ff(raw, len);
+    if (at < HEAD) { // the whole piece: HEAD is one
+        if (blank && self->head_len == HEAD)
             memcpy(raw, self->head + at, len);
         else
             memset(raw, 0, len);
     }
-    return FERRY_OK;
-}
-
-static int hash_some(struct ferry_sink_ota *self)
-{
-    const struct ferry_digest *d = self->cfg.digest;
-    uint8_t raw[PIECE];
-    uint32_t done = 0;
-    while (self->hash_at < self->hash_len && done < HASH_PIECE) {
-        uint32_t at = self->hash_offset + self->hash_at, left = self->hash_len - self->hash_at;
-        uint32_t n = PIECE - at % PIECE; // never across the end of the withheld bytes
-        n = n < left ? n : left;
-        int status = hash_piece(self, at, raw, n);
-        if (status >= 0)
-            status = d->update(d->ctx, raw, n);
-        if (status < 0)
-            return status;
-        self->hash_at += n;
-        done += n;
-    }
-    return self->hash_at < self->hash_len ? FERRY_SINK_BUSY : FERRY_OK;
+    return blank;
 }
 
 static int hash(void *ctx, uint32_t offset, uint32_t len, uint8_t sha256[32], bool *blank)
 {
     struct ferry_sink_ota *self = ctx;
-    const struct ferry_digest *d = self->cfg.digest;
     if (self->phase == FERRY_SINK_OTA_IDLE || offset > self->place.size || len > self->place.size - offset)
         return FERRY_ERR_STATE;
-    if (!self->hash_busy || self->hash_offset != offset || self->hash_len != len) {
-        self->hash_offset = offset;
-        self->hash_len = len;
-        self->hash_at = 0;
-        self->hash_blank = true;
-        if (d->begin(d->ctx, FERRY_DIGEST_SHA256) < 0)
-            return FERRY_ERR_STORAGE_READ;
-    }
-    int status = hash_some(self);
-    self->hash_busy = status == FERRY_SINK_BUSY;
-    if (status != FERRY_OK)
-        return status;
-    *blank = self->hash_blank;
-    return d->finish(d->ctx, sha256, 32) < 0 ? FERRY_ERR_STORAGE_READ : FERRY_OK;
+    return ferry_sink_flash_hash(&self->hash, self->cfg.digest, offset, len, read_piece, self, sha256, blank);
 }
+
+_Static_assert(HEAD % FERRY_SINK_FLASH_PIECE == 0, "see read_piece()");
 
 // ---- the rest
 
 static int abort_update(void *ctx)
 {
     struct ferry_sink_ota *self = ctx;
-    self->hash_busy = false;
+    self->hash.busy = false;
     if (self->phase != FERRY_SINK_OTA_DONE)
         self->phase = FERRY_SINK_OTA_IDLE;
     if (!ferry_sink_record_unfinished(&self->record))

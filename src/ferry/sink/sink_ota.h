@@ -17,6 +17,7 @@
 #include "ferry/io/digest.h"
 #include "ferry/io/flash.h"
 #include "ferry/io/sink.h"
+#include "ferry/sink/sink_flash.h"
 #include "ferry/sink/sink_layout.h"
 #include "ferry/sink/sink_otadata.h"
 #include "ferry/sink/sink_record.h"
@@ -68,11 +69,9 @@ struct ferry_sink_ota {
     struct ferry_manifest manifest;
     struct ferry_sink_place place;
     uint8_t head[FERRY_SINK_OTA_HEAD];
-    uint16_t head_len;              // that have come
-    uint32_t ready_from, ready_to;  // prepared
-    uint32_t hash_offset, hash_len; // under way
-    uint32_t hash_at;
-    bool hash_busy, hash_blank;
+    uint16_t head_len;             // that have come
+    uint32_t ready_from, ready_to; // prepared
+    struct ferry_sink_flash_hash hash;
     uint8_t end_step;
     // Of the running image, once asked for.
     bool running_known;

@@ -8,15 +8,6 @@
 #define SECTOR FERRY_FLASH_SECTOR
 #define BLOCK FERRY_FLASH_BLOCK
 #define PIECE 256u
-#define HASH_PIECE 65536u // hashed per call
-
-static bool all_ff(const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] != 0xFF)
-            return false;
-    return true;
-}
 
 static bool overlaps(const struct ferry_sink_place *a, uint32_t address, uint32_t size)
 {
@@ -106,7 +97,7 @@ static int begin(void *ctx, const struct ferry_manifest *manifest, struct ferry_
     if (manifest->size > row.place.size)
         return FERRY_ERR_TOO_LARGE_PARTITION;
     self->open = true;
-    self->done = self->hash_busy = false;
+    self->done = self->hash.busy = false;
     self->manifest = *manifest;
     self->place = row.place;
     self->head_len = 0;
@@ -120,16 +111,7 @@ static int begin(void *ctx, const struct ferry_manifest *manifest, struct ferry_
 
 static int erase(struct ferry_sink_partition *self, uint32_t offset, uint32_t len)
 {
-    uint8_t raw[PIECE];
-    bool blank = true;
-    for (uint32_t at = 0; at < len && blank; at += PIECE) {
-        int status = self->flash->read(self->flash->ctx, self->place.address + offset + at, raw, PIECE);
-        if (status < 0)
-            return status;
-        blank = all_ff(raw, PIECE);
-    }
-    int status = blank ? FERRY_OK : self->flash->erase(self->flash->ctx, self->place.address + offset, len);
-    return status == FERRY_FLASH_BUSY ? FERRY_SINK_BUSY : status;
+    return ferry_sink_flash_erase(self->flash, self->place.address + offset, len);
 }
 
 // What begins like a whole file system must not stand while the rest of it changes.
@@ -139,7 +121,7 @@ static int behead(struct ferry_sink_partition *self)
     int status = self->flash->read(self->flash->ctx, self->place.address, raw, self->head_size);
     if (status < 0)
         return status;
-    return all_ff(raw, self->head_size) ? FERRY_OK : erase(self, 0, SECTOR);
+    return ferry_sink_flash_all_ff(raw, self->head_size) ? FERRY_OK : erase(self, 0, SECTOR);
 }
 
 static int prepare(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_to)
@@ -191,53 +173,30 @@ static void put_head(const struct ferry_sink_partition *self, uint32_t at, uint8
     if (at >= self->head_size)
         return;
     size_t n = self->head_size - at < len ? self->head_size - at : len;
-    bool right = self->head_len == self->head_size && all_ff(raw, n);
+    bool right = self->head_len == self->head_size && ferry_sink_flash_all_ff(raw, n);
     if (right)
         memcpy(raw, self->head + at, n);
     else
         memset(raw, raw[0] ? 0 : 1, n);
 }
 
-static int hash_some(struct ferry_sink_partition *self)
+static int read_piece(void *ctx, uint32_t at, uint8_t *raw, size_t len)
 {
-    uint8_t raw[PIECE];
-    uint32_t done = 0;
-    while (self->hash_at < self->hash_len && done < HASH_PIECE) {
-        uint32_t at = self->hash_offset + self->hash_at, left = self->hash_len - self->hash_at;
-        uint32_t n = left < PIECE ? left : PIECE;
-        int status = self->flash->read(self->flash->ctx, self->place.address + at, raw, n);
-        if (status < 0)
-            return status;
-        self->hash_blank = self->hash_blank && all_ff(raw, n);
-        put_head(self, at, raw, n);
-        if ((status = self->digest->update(self->digest->ctx, raw, n)) < 0)
-            return status;
-        self->hash_at += n;
-        done += n;
-    }
-    return self->hash_at < self->hash_len ? FERRY_SINK_BUSY : FERRY_OK;
+    const struct ferry_sink_partition *self = ctx;
+    int status = self->flash->read(self->flash->ctx, self->place.address + at, raw, len);
+    if (status < 0)
+        return status;
+    bool blank = ferry_sink_flash_all_ff(raw, len);
+    put_head(self, at, raw, len);
+    return blank;
 }
 
 static int hash(void *ctx, uint32_t offset, uint32_t len, uint8_t sha256[32], bool *blank)
 {
     struct ferry_sink_partition *self = ctx;
-    const struct ferry_digest *d = self->digest;
     if (!self->open || offset > self->place.size || len > self->place.size - offset)
         return FERRY_ERR_STATE;
-    if (!self->hash_busy || self->hash_offset != offset || self->hash_len != len) {
-        self->hash_offset = offset;
-        self->hash_len = len;
-        self->hash_at = 0;
-        self->hash_blank = true;
-        if (d->begin(d->ctx, FERRY_DIGEST_SHA256) < 0)
-            return FERRY_ERR_STORAGE_READ;
-    }
-    int status = hash_some(self);
-    self->hash_busy = status == FERRY_SINK_BUSY;
-    if (status != FERRY_OK)
-        return status;
-    *blank = self->hash_blank;
-    return d->finish(d->ctx, sha256, 32) < 0 ? FERRY_ERR_STORAGE_READ : FERRY_OK;
+    return ferry_sink_flash_hash(&self->hash, self->digest, offset, len, read_piece, self, sha256, blank);
 }
 
 static int end(void *ctx)
@@ -266,7 +225,7 @@ static int end(void *ctx)
 static int abort_update(void *ctx)
 {
     struct ferry_sink_partition *self = ctx;
-    self->open = self->done = self->hash_busy = false;
+    self->open = self->done = self->hash.busy = false;
     return FERRY_OK;
 }
 

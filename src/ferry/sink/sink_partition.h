@@ -11,6 +11,7 @@
 #include "ferry/io/digest.h"
 #include "ferry/io/flash.h"
 #include "ferry/io/sink.h"
+#include "ferry/sink/sink_flash.h"
 #include "ferry/sink/sink_layout.h"
 
 #define FERRY_SINK_PARTITION_HEAD 16
@@ -26,8 +27,7 @@ struct ferry_sink_partition {
     uint8_t head[FERRY_SINK_PARTITION_HEAD];
     uint8_t head_len, head_size; // that have come; that are withheld
     uint32_t ready_from, ready_to;
-    uint32_t hash_offset, hash_len, hash_at;
-    bool hash_busy, hash_blank;
+    struct ferry_sink_flash_hash hash;
 };
 
 // table: 0 = 0x8000. flash and digest stay the caller's. 0, FERRY_ERR_ARG.
