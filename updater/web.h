@@ -86,6 +86,8 @@ struct ferry_web;
 struct ferry_web *ferry_web_new(const struct ferry_web_cfg *cfg);
 void ferry_web_free(struct ferry_web *self); // when no request is open any more
 struct ferry_http_handler ferry_web_handler(struct ferry_web *self);
+// The server's waker, once it runs (instead of cfg.waker, which is needed before there is a server).
+void ferry_web_set_waker(struct ferry_web *self, struct ferry_http_waker waker);
 // What the page may know without a token, for other handlers too: true = the request must not be answered, *answer
 // says why (400, 401, 403).
 bool ferry_web_refuses(const struct ferry_web *self, const struct ferry_http_request *request,

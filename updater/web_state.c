@@ -28,6 +28,13 @@ void ferry_web_wake(struct ferry_web *self)
         self->cfg.waker.wake(self->cfg.waker.ctx);
 }
 
+void ferry_web_set_waker(struct ferry_web *self, struct ferry_http_waker waker)
+{
+    ferry_web_lock(self);
+    self->cfg.waker = waker;
+    ferry_web_unlock(self);
+}
+
 struct ferry_web *ferry_web_new(const struct ferry_web_cfg *cfg)
 {
     struct ferry_web *self = cfg->card ? calloc(1, sizeof *self) : NULL;

@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apps/ferry/cmd_updater_ask.h"
 #include "apps/ferry/cmd_updater_screen.h"
 #include "apps/ferry/commands.h"
+#include "apps/ferry/link_wire.h"
 #include "apps/ferry/session.h"
+#include "apps/ferry/updater_web.h"
 #include "ferry/base/status.h"
 #include "ports/posix/clock.h"
 #include "ports/posix/deflate.h"
@@ -21,6 +24,7 @@
 #include "updater/updater.h"
 
 #define PORTS_MAX FERRY_UPDATER_MAX_PORTS
+#define SEEK_MS 1200   // --wait: how long a trial looks for a receiver; there is another one after it
 #define RESCAN_MS 2000 // --wait: the card is looked at again for a target that comes later than this
 
 static const struct cli_help help = {
@@ -28,9 +32,10 @@ static const struct cli_help help = {
     .about =
         "Flashes what lies on a card to one or many targets at once, from one read of the card.\n"
         "\n"
-        "Finds the firmware on the card by itself, checks everything before anything is erased, proves what was\n"
-        "written by the target's own MD5, and resumes what was interrupted. Each target gets a line in\n"
-        "ferry-log.csv on the card.\n"
+        "Finds the firmware on the card by itself, checks everything before anything is erased, has the target prove\n"
+        "what was written, and resumes what was interrupted. Each target gets a line in ferry-log.csv on the card.\n"
+        "A target whose firmware contains a receiver takes the application over any wire, while it runs; any other is\n"
+        "written by its serial loader, where the port has reset lines (--route; ferry.json: {\"route\": \"rom\"}).\n"
         "\n"
         "  --card DIR                   the card: a folder with firmware\n"
         "  --port PORT                  as often as there are targets\n"
@@ -38,15 +43,26 @@ static const struct cli_help help = {
         "                               {\"cargo\": \"NAME\"} in ferry.json on the card says the same\n"
         "  --wait                       stay, and flash whatever is connected next, until Ctrl-C\n"
         "  --probe SECONDS              with --wait: how often to look whether a target that is done has gone (3).\n"
-        "                               To look means to reset it into its loader and back",
+        "                               To look means to say hello, or to reset it into its loader and back\n"
+        "  --web [ADDRESS:]PORT         a page and an API there: what is on the card, jobs, history, uploads. Targets "
+        "are\n"
+        "                               flashed when somebody asks for it there; with --wait also by themselves.\n"
+        "                               ADDRESS is 127.0.0.1 unless given, :PORT is all addresses\n"
+        "  --web-token TOKEN            what the page asks for; else FERRY_TOKEN; else, on a network, a random one",
     .examples = "  ferry updater --card /media/sd --port /dev/ttyUSB0\n"
                 "  ferry updater --card /media/sd --port /dev/ttyUSB0 --port /dev/ttyUSB1 --wait\n"
-                "  ferry updater --card firmware/ --cargo sensor --port rfc2217://bench:4000 --json\n",
+                "  ferry updater --card firmware/ --cargo sensor --port rfc2217://bench:4000 --json\n"
+                "  ferry updater --card firmware/ --port socket://10.0.0.7:3232 --port 'udp://10.0.0.8:3232?mtu=250'\n",
     .groups = CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_WRITE | CLI_OPT_CARGO,
 };
 
+struct bench;
+
 struct bench_port {
+    struct bench *bench;
+    unsigned index;
     struct ferry_posix_port port;
+    struct link_wire wire;
     uint8_t *block;
     uint32_t not_before_ms; // opening took long: not again before that
     bool slow, told_no_lines;
@@ -60,6 +76,8 @@ struct bench {
     char asked[FERRY_CARGO_PATH]; // the person's answer
     bool wait;
     uint32_t probe_ms;
+    const char *listen, *token;
+    struct updater_web *web; // NULL: none
     char found_port[256];
     struct ferry_card card;
     char log_dir[FERRY_CARGO_PATH], journal_dir[FERRY_CARGO_PATH];
@@ -112,7 +130,7 @@ static int take_port(struct bench *b, const char *port)
 // Takes argv[*i] when it is an option of this command only. 1: taken, 0: not ours, else the exit code.
 static int take_own(struct bench *b, int argc, char **argv, int *i)
 {
-    static const char *const names[] = {"--card", "--cargo", "--probe", "--port", "-p"};
+    static const char *const names[] = {"--card", "--cargo", "--probe", "--port", "-p", "--web", "--web-token"};
     bool missing = false;
     const char *value = NULL;
     size_t which = 0;
@@ -120,7 +138,7 @@ static int take_own(struct bench *b, int argc, char **argv, int *i)
         b->wait = true;
         return 1;
     }
-    for (; which < 5 && !value; which++)
+    for (; which < 7 && !value; which++)
         value = value_of(names[which], argc, argv, i, &missing);
     if (!value)
         return 0;
@@ -135,6 +153,10 @@ static int take_own(struct bench *b, int argc, char **argv, int *i)
         return cli_usage_error("updater", "1 to 3600", "'%s' is no number of seconds for --probe", value);
     else if (which == 3)
         b->probe_ms = seconds * 1000;
+    else if (which == 6)
+        b->listen = value;
+    else if (which == 7)
+        b->token = value;
     else
         return take_port(b, value) < 0 ? 1 : 2;
     return 1;
@@ -192,34 +214,6 @@ static void tell_refused(struct bench *b)
         cli_display_line(&b->screen.display, "... and %zu more cargoes than can be listed", list->more);
 }
 
-static int ask(struct bench *b, struct ferry_fault *fault)
-{
-    size_t index = 0;
-    char line[32];
-    if (b->options.json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return ferry_card_pick(&b->card, NULL, &index, fault);
-    printf("There are several firmwares on the card:\n");
-    for (size_t i = 0; i < b->card.list.count; i++) {
-        const struct ferry_cargo *cargo = &b->card.list.items[i];
-        printf("  %2zu  %s%s%s  (%s)\n", i + 1, cargo->name, cargo->version[0] ? " " : "", cargo->version,
-               ferry_card_shown(&b->card, cargo));
-    }
-    for (;;) {
-        uint32_t number = 0;
-        printf("Which one? [1-%zu] ", b->card.list.count);
-        fflush(stdout);
-        if (!fgets(line, sizeof line, stdin))
-            return ferry_card_pick(&b->card, NULL, &index, fault);
-        line[strcspn(line, "\r\n")] = 0;
-        if (ferry_posix_number_in(line, 1, (uint32_t)b->card.list.count, &number))
-            break;
-    }
-    ferry_card_want(&b->card, (size_t)(uint32_t)strtoul(line, NULL, 0) - 1);
-    snprintf(b->asked, sizeof b->asked, "%s", b->card.wanted);
-    b->cargo = b->asked; // also for the next look at the card
-    return FERRY_OK;
-}
-
 static int look_at_card(struct bench *b, struct ferry_fault *fault)
 {
     int status = ferry_card_open(&b->card, b->card_dir, b->cargo, fault);
@@ -232,21 +226,51 @@ static int open_card(struct bench *b)
     struct ferry_fault fault;
     int status = look_at_card(b, &fault);
     tell_refused(b);
-    if (status >= 0 && ferry_card_ambiguous(&b->card))
-        status = ask(b, &fault);
+    if (b->listen && status < 0 && status != FERRY_ERR_STORAGE_MISSING)
+        return -1; // the page tells, and takes what is missing
+    if (status >= 0 && !b->listen && ferry_card_ambiguous(&b->card)) {
+        status = cmd_updater_ask(&b->card, !b->options.json, &fault);
+        snprintf(b->asked, sizeof b->asked, "%s", b->card.wanted);
+        b->cargo = b->asked; // also for the next look at the card
+    }
     return status < 0 ? fail(b, &fault) : -1;
+}
+
+static int look_for_page(void *ctx, struct ferry_fault *fault)
+{
+    return look_at_card(ctx, fault);
+}
+
+// The same where the page's threads may be looking at the list.
+static int look_again(struct bench *b, struct ferry_fault *fault)
+{
+    if (b->web)
+        updater_web_looking(b->web);
+    int status = look_at_card(b, fault);
+    if (b->web)
+        updater_web_looked(b->web, status < 0 ? fault : NULL);
+    return status;
 }
 
 // The job's choose(): with --wait the card may have changed since.
 static int choose(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     struct bench *b = ctx;
-    if (b->wait && now(b) - b->scanned_ms > RESCAN_MS) {
-        int status = look_at_card(b, fault);
+    if ((b->wait || b->web) && now(b) - b->scanned_ms > RESCAN_MS) {
+        int status = look_again(b, fault);
         if (status < 0)
             return status;
     }
     return ferry_card_choose(&b->card, target, out, fault);
+}
+
+static int choose_wished(void *ctx, unsigned port, const struct ferry_updater_wish *wish,
+                         const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
+{
+    struct bench *b = ctx;
+    (void)port;
+    int named = b->web ? updater_web_choose(b->web, wish, out, fault) : 0;
+    return named == 0 ? choose(ctx, target, out, fault) : named;
 }
 
 // Log and journal lie on the card; beside it when it is a single file.
@@ -301,13 +325,37 @@ static void flasher_cfg(const struct bench *b, const struct bench_port *p, struc
     };
 }
 
+static bool on_link(void *ctx)
+{
+    const struct bench_port *p = ctx;
+    const struct ferry_updater_port *port = &p->bench->updater.ports[p->index];
+    return port->job_open && port->state == FERRY_UPDATER_WORKING &&
+           ferry_job_route(&port->job) == FERRY_JOB_ROUTE_LINK;
+}
+
+// --route goes before what the card says; somebody who asks for one job goes before both.
+static enum ferry_job_route route_of(const struct bench *b)
+{
+    if (b->options.route_given)
+        return b->options.route;
+    if (b->card.has_route)
+        return b->card.route;
+    bool loader = b->options.before != FERRY_BEFORE_DEFAULT_RESET || b->options.erase_all;
+    return loader ? FERRY_JOB_ROUTE_ROM : FERRY_JOB_ROUTE_AUTO;
+}
+
 static void take_port_into_job(struct bench *b, unsigned index, struct ferry_job_cfg *job)
 {
     struct bench_port *p = &b->ports[index];
-    job->stream = &p->port.stream;
-    job->lines = ferry_posix_port_lines(&p->port);
+    link_wire_job_cfg(&p->wire, &b->options, job);
     job->trace = cli_trace_get(&b->trace);
+    if (b->wait)
+        job->link.sender.hello_ms = SEEK_MS;
     flasher_cfg(b, p, &job->flasher);
+    if (p->wire.packets && job->route == FERRY_JOB_ROUTE_AUTO)
+        job->route = FERRY_JOB_ROUTE_LINK;
+    if (job->route == FERRY_JOB_ROUTE_LINK)
+        return;
     if (job->after != FERRY_AFTER_HARD_RESET || p->port.has_lines)
         return;
     job->after = FERRY_AFTER_NO_RESET;
@@ -321,23 +369,27 @@ static int open_port(void *ctx, unsigned index, struct ferry_job_cfg *job, struc
 {
     struct bench *b = ctx;
     struct bench_port *p = &b->ports[index];
-    struct ferry_posix_error error;
     uint32_t start = now(b);
     if (p->slow && (int32_t)(start - p->not_before_ms) < 0)
         return ferry_fault_set(fault, FERRY_ERR_WIRE_OPEN, b->names[index], "not tried yet");
-    int status = ferry_posix_port_open(&p->port, b->names[index], 0, &b->posix_clock, &error);
+    p->bench = b;
+    p->index = index;
+    p->wire = (struct link_wire){.name = b->names[index],
+                                 .port = &p->port,
+                                 .posix_clock = &b->posix_clock,
+                                 .clock = b->clock,
+                                 .patient = on_link,
+                                 .ctx = p};
+    int status = link_wire_open(&p->wire, fault);
     uint32_t took = now(b) - start;
     p->slow = status < 0 && took > 50; // a host that does not answer must not hold up the other ports
     p->not_before_ms = start + 10 * took;
-    if (status < 0) {
-        ferry_fault_set(fault, error.status, error.where, "%s", error.what);
-        ferry_fault_hint(fault, "%s", error.hint);
+    if (status < 0)
         return status;
-    }
     if (!p->block)
         p->block = malloc(CLI_BLOCK_SIZE);
     if (!p->block) {
-        ferry_posix_port_close(&p->port);
+        link_wire_close(&p->wire);
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, b->names[index], "no memory for the block buffer");
     }
     take_port_into_job(b, index, job);
@@ -347,13 +399,46 @@ static int open_port(void *ctx, unsigned index, struct ferry_job_cfg *job, struc
 static void close_port(void *ctx, unsigned index)
 {
     struct bench *b = ctx;
-    ferry_posix_port_close(&b->ports[index].port);
+    link_wire_close(&b->ports[index].wire);
+}
+
+static bool is_held_in_loader(const struct bench *b, unsigned index)
+{
+    const struct ferry_updater_port *port = &b->updater.ports[index];
+    return port->job_open && ferry_job_route(&port->job) == FERRY_JOB_ROUTE_ROM && b->ports[index].port.has_lines &&
+           !ferry_job_result(&port->job)->written && b->options.after == FERRY_AFTER_HARD_RESET;
+}
+
+// Cancelled with nothing written: these targets go back to what they ran before.
+static void release_targets(struct bench *b, unsigned first, unsigned count)
+{
+    for (int assert_reset = 1; assert_reset >= 0; assert_reset--) {
+        for (unsigned i = first; i < first + count; i++)
+            if (is_held_in_loader(b, i))
+                b->ports[i].port.lines.set(b->ports[i].port.lines.ctx, assert_reset, false);
+        uint32_t start = now(b);
+        while (assert_reset && now(b) - start < 100)
+            b->clock.wait(b->clock.ctx, 20);
+    }
 }
 
 static void job_ended(void *ctx, unsigned index, struct ferry_job *job, const struct ferry_updater_outcome *outcome)
 {
     struct bench *b = ctx;
-    cmd_updater_screen_ended(&b->screen, index, job, outcome);
+    const struct ferry_updater_port *port = &b->updater.ports[index];
+    if (job && outcome->fault.status == FERRY_ERR_CANCELLED && b->web)
+        release_targets(b, index, 1);
+    if (!port->wished || !port->wish.probe)
+        cmd_updater_screen_ended(&b->screen, index, job, outcome);
+    if (b->web)
+        updater_web_ended(b->web, index, job, outcome);
+}
+
+static void job_event(void *ctx, unsigned index, const struct ferry_job_event *event)
+{
+    struct bench *b = ctx;
+    if (b->web)
+        updater_web_event(b->web, index, event);
 }
 
 // ---- running ----
@@ -368,9 +453,12 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
         .close = close_port,
         .ended = job_ended,
         .ctx = b,
+        .choose = choose_wished,
         .wait = b->wait,
+        .hold = b->listen && !b->wait,
         .probe_ms = b->probe_ms,
-        .job = {.after = o->after,
+        .job = {.route = route_of(b),
+                .after = o->after,
                 .no_deflate = o->no_compress,
                 .no_skip = o->no_skip,
                 .dry_run = o->dry_run,
@@ -390,39 +478,49 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
     };
 }
 
-static bool is_held_in_loader(const struct bench *b, unsigned index)
-{
-    const struct ferry_updater_port *port = &b->updater.ports[index];
-    return port->job_open && b->ports[index].port.has_lines && !ferry_job_result(&port->job)->written &&
-           b->options.after == FERRY_AFTER_HARD_RESET;
-}
-
-// Cancelled with nothing written: these targets go back to what they ran before.
-static void release_targets(struct bench *b)
-{
-    for (int assert_reset = 1; assert_reset >= 0; assert_reset--) {
-        for (unsigned i = 0; i < b->count; i++)
-            if (is_held_in_loader(b, i))
-                b->ports[i].port.lines.set(b->ports[i].port.lines.ctx, assert_reset, false);
-        uint32_t start = now(b);
-        while (assert_reset && now(b) - start < 100)
-            b->clock.wait(b->clock.ctx, 20);
-    }
-}
-
 static void loop(struct bench *b)
 {
     uint32_t wait_ms = 0;
     while (ferry_updater_step(&b->updater, now(b), &wait_ms)) {
         cmd_updater_screen_update(&b->screen, &b->updater, now(b));
+        if (b->web)
+            updater_web_poll(b->web, now(b));
         if (cli_interrupted()) {
-            release_targets(b);
+            release_targets(b, 0, b->count);
             ferry_updater_cancel(&b->updater, now(b));
             break;
         }
         if (wait_ms)
             b->clock.wait(b->clock.ctx, wait_ms < 100 ? wait_ms : 100);
     }
+}
+
+static int open_web(struct bench *b, struct ferry_fault *fault)
+{
+    const char *token = b->token ? b->token : getenv("FERRY_TOKEN");
+    struct updater_web_cfg cfg = {.listen = b->listen,
+                                  .token = token,
+                                  .card = &b->card,
+                                  .log_path = b->log.path,
+                                  .port_names = b->names,
+                                  .port_count = b->count,
+                                  .rom = true,
+                                  .link = true,
+                                  .updater = &b->updater,
+                                  .look = look_for_page,
+                                  .ctx = b};
+    int status = updater_web_open(&b->web, &cfg, fault);
+    if (status < 0)
+        return status;
+    b->screen.event = job_event;
+    b->screen.event_ctx = b;
+    struct ferry_fault card;
+    look_again(b, &card); // what it says is shown on the page
+    cJSON *object = cli_display_object();
+    cJSON_AddStringToObject(object, "url", updater_web_url(b->web));
+    cli_display_json(&b->screen.display, "web", object);
+    cli_display_line(&b->screen.display, "The page is at %s", updater_web_url(b->web));
+    return FERRY_OK;
 }
 
 static int run(struct bench *b)
@@ -435,6 +533,8 @@ static int run(struct bench *b)
     int status = b->stores ? ferry_updater_init(&b->updater, &cfg) : FERRY_ERR_NO_MEMORY;
     if (status >= 0)
         status = cli_trace_open(&b->trace, b->options.trace, &fault);
+    if (status >= 0 && b->listen)
+        status = open_web(b, &fault);
     if (status < 0) {
         if (fault.status >= 0)
             ferry_fault_set(&fault, status, NULL, "%s", ferry_status_text(status));
@@ -470,6 +570,7 @@ static int open_all(struct bench *b)
 
 static void close_all(struct bench *b)
 {
+    updater_web_close(b->web);
     ferry_updater_close(&b->updater);
     if (b->stores)
         ferry_store_pool_free(b->stores);

@@ -101,18 +101,38 @@ static void mac_text(const uint8_t *mac, bool known, char *out, size_t cap)
         snprintf(out, cap, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
-static void tell_target(struct cmd_updater_screen *self, unsigned port, const struct ferry_target *target)
+static void target_json(struct cmd_updater_screen *self, unsigned port, const struct ferry_target *target,
+                        const struct ferry_target_info *info, const char *mac)
 {
-    char mac[24];
-    mac_text(target->mac, target->mac_known, mac, sizeof mac);
     cJSON *object = port_object(self, port);
-    cJSON_AddStringToObject(object, "chip", target->chip->name);
+    cJSON_AddStringToObject(object, "route", info ? "link" : "rom");
+    if (target)
+        cJSON_AddStringToObject(object, "chip", target->chip->name);
     cJSON_AddStringToObject(object, "mac", mac);
-    cJSON_AddNumberToObject(object, "revision", target->revision);
-    cJSON_AddNumberToObject(object, "flash_size", target->flash_size);
+    if (target)
+        cJSON_AddNumberToObject(object, "revision", target->revision);
+    if (info) {
+        cJSON_AddStringToObject(object, "project", info->project);
+        cJSON_AddStringToObject(object, "version", info->version);
+    } else {
+        cJSON_AddNumberToObject(object, "flash_size", target->flash_size);
+    }
     cli_display_json(&self->display, "target", object);
-    say(self, port, "%s v%u.%u%s%s", target->chip->label, target->revision / 100u, target->revision % 100u,
-        mac[0] ? ", MAC " : "", mac);
+}
+
+// target NULL: it is one of the link, and names no chip.
+static void tell_target(struct cmd_updater_screen *self, unsigned port, const struct ferry_target *target,
+                        const struct ferry_target_info *info)
+{
+    char mac[24] = "", who[64] = "a receiver", runs[100] = "";
+    if (target) {
+        mac_text(target->mac, target->mac_known, mac, sizeof mac);
+        snprintf(who, sizeof who, "%s v%u.%u", target->chip->label, target->revision / 100u, target->revision % 100u);
+    }
+    if (info && info->project[0])
+        snprintf(runs, sizeof runs, ", runs %s %s", info->project, info->version);
+    target_json(self, port, target, info, mac);
+    say(self, port, "%s%s%s%s", who, mac[0] ? ", MAC " : "", mac, runs);
 }
 
 static void tell_plan(struct cmd_updater_screen *self, unsigned port, const struct ferry_plan *plan)
@@ -137,6 +157,8 @@ static void take_events(struct cmd_updater_screen *self, unsigned port, struct f
 {
     struct ferry_job_event event;
     while (ferry_job_event(job, &event)) {
+        if (self->event)
+            self->event(self->event_ctx, port, &event);
         if (event.kind == FERRY_EVENT_WARNING)
             cmd_updater_screen_warning(self, port, event.text);
         else if (event.kind == FERRY_EVENT_NOTE && event.text[0])
@@ -182,8 +204,8 @@ static void update_job(struct cmd_updater_screen *self, unsigned port, struct fe
     const struct ferry_plan *plan = ferry_job_plan(job);
     struct ferry_progress progress;
     tell_state(self, port, job);
-    if (!p->target_told && target && job->state > FERRY_JOB_CONNECTING) {
-        tell_target(self, port, target);
+    if (!p->target_told && (target || ferry_job_info(job)) && job->state > FERRY_JOB_CONNECTING) {
+        tell_target(self, port, target, ferry_job_info(job));
         p->target_told = true;
     }
     if (!p->plan_told && plan) {
@@ -302,11 +324,16 @@ static void result_json(struct cmd_updater_screen *self, unsigned port, const st
     mac_text(o->mac, o->mac_known, mac, sizeof mac);
     cJSON_AddBoolToObject(object, "ok", o->fault.status >= 0);
     cJSON_AddStringToObject(object, "result", o->fault.status < 0 ? "failed" : outcome_word(o));
+    cJSON_AddStringToObject(object, "route", ferry_job_route_name(o->route));
     cJSON_AddStringToObject(object, "chip", o->chip);
     cJSON_AddStringToObject(object, "mac", mac);
     cJSON_AddStringToObject(object, "cargo", o->cargo);
     cJSON_AddStringToObject(object, "version", o->version);
     cJSON_AddBoolToObject(object, "verified", o->result.verified);
+    if (o->route == FERRY_JOB_ROUTE_LINK) {
+        cJSON_AddBoolToObject(object, "confirmed", o->result.confirmed);
+        cJSON_AddStringToObject(object, "slot", o->result.slot);
+    }
     cJSON_AddNumberToObject(object, "written", o->result.bytes_written);
     cJSON_AddNumberToObject(object, "skipped", o->result.bytes_skipped);
     cJSON_AddNumberToObject(object, "resumed", o->result.resumed);
@@ -340,13 +367,18 @@ static void tell_success(struct cmd_updater_screen *self, unsigned port, const s
     ferry_posix_number_bytes(r->bytes_written, written, sizeof written);
     ferry_posix_number_bytes(r->bytes_skipped, skipped, sizeof skipped);
     cmd_updater_screen_wipe(self);
+    bool link = outcome->route == FERRY_JOB_ROUTE_LINK;
     if (!r->written)
-        cli_display_good(&self->display, "%s: %s, nothing was written, %u.%u s", self->names[port],
-                         r->verified ? "verified" : "checked", (unsigned)(r->elapsed_ms / 1000),
+        cli_display_good(&self->display, "%s: %s, nothing was %s, %u.%u s", self->names[port],
+                         !r->verified ? "checked"
+                         : link       ? "runs this firmware already"
+                                      : "verified",
+                         link ? "sent" : "written", (unsigned)(r->elapsed_ms / 1000),
                          (unsigned)(r->elapsed_ms / 100 % 10));
     else
-        cli_display_good(&self->display, "%s: %s, %s sent, %s unchanged, %u.%u s", self->names[port],
-                         r->verified ? "done and verified" : "written", written, skipped,
+        cli_display_good(&self->display, "%s: %s%s%s%s, %s sent, %s unchanged, %u.%u s", self->names[port],
+                         r->verified ? "done and verified" : "written", link && r->slot[0] ? ", in " : "",
+                         link ? r->slot : "", r->confirmed ? ", runs and is confirmed" : "", written, skipped,
                          (unsigned)(r->elapsed_ms / 1000), (unsigned)(r->elapsed_ms / 100 % 10));
     if (r->written && !r->verified)
         cmd_updater_screen_warning(self, port, "written, but this target cannot prove it: its loader gives no MD5");

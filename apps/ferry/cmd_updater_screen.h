@@ -23,6 +23,9 @@ struct cmd_updater_screen {
     unsigned drawn; // lines of the block that stand on the terminal
     bool redraw;
     uint32_t drawn_ms, started_ms;
+    // Told every event that was taken out of a job. NULL: nobody else wants them.
+    void (*event)(void *ctx, unsigned port, const struct ferry_job_event *event);
+    void *event_ctx;
 };
 
 // 0 or FERRY_ERR_NO_MEMORY.

@@ -1,0 +1,294 @@
+#include "apps/ferry/updater_web.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "ferry.h"
+#include "ferry/base/status.h"
+#include "ports/posix/http_server.h"
+#include "ports/posix/number.h"
+
+#define THREADS 2
+
+struct updater_web {
+    struct updater_web_cfg cfg;
+    struct ferry_web *web;
+    struct ferry_posix_http_server *server;
+    pthread_mutex_t mutex;
+    char address[128], name[128], token[64], url[320];
+    uint16_t port;
+    bool open_to_others;
+};
+
+static const struct ferry_web_setting settings[] = {
+    {.name = "cargo",
+     .kind = FERRY_WEB_BUILD_NAME,
+     .label = "Firmware",
+     .hint = "which one, when the card holds several for a chip"},
+};
+
+static void lock(void *ctx)
+{
+    struct updater_web *self = ctx;
+    pthread_mutex_lock(&self->mutex);
+}
+
+static void unlock(void *ctx)
+{
+    struct updater_web *self = ctx;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static int space(void *ctx, uint64_t *free_bytes, uint64_t *total_bytes)
+{
+    struct updater_web *self = ctx;
+    struct statvfs fs;
+    if (statvfs(self->cfg.card->dir, &fs) != 0)
+        return FERRY_ERR_STORAGE_READ;
+    *free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return FERRY_OK;
+}
+
+// ---- address and token ----
+
+static int take_address(struct updater_web *self, struct ferry_fault *fault)
+{
+    const char *listen = self->cfg.listen, *colon = strrchr(listen, ':'), *number = colon ? colon + 1 : listen;
+    uint32_t port = 0;
+    if (!ferry_posix_number_in(number, 0, 65535, &port))
+        return ferry_fault_set(fault, FERRY_ERR_ARG, listen, "--web takes [ADDRESS:]PORT, not '%s'", listen);
+    self->port = (uint16_t)port;
+    snprintf(self->address, sizeof self->address, "%s", "127.0.0.1");
+    if (colon == listen)
+        snprintf(self->address, sizeof self->address, "%s", "*");
+    else if (colon)
+        snprintf(self->address, sizeof self->address, "%.*s", (int)(colon - listen), listen);
+    size_t len = strlen(self->address);
+    if (self->address[0] == '[' && self->address[len - 1] == ']') {
+        self->address[len - 1] = 0;
+        memmove(self->address, self->address + 1, len - 1);
+    }
+    self->open_to_others = strncmp(self->address, "127.", 4) != 0 && strcmp(self->address, "localhost") != 0 &&
+                           strcmp(self->address, "::1") != 0;
+    return FERRY_OK;
+}
+
+// Whoever can reach the page can flash: on a network that takes a token, ours when none was given.
+static int take_token(struct updater_web *self, struct ferry_fault *fault)
+{
+    unsigned char noise[12];
+    if (self->cfg.token && strlen(self->cfg.token) >= sizeof self->token)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "the token is longer than 63 characters");
+    snprintf(self->token, sizeof self->token, "%s", self->cfg.token ? self->cfg.token : "");
+    if (self->token[0] || !self->open_to_others)
+        return FERRY_OK;
+    if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
+        return ferry_fault_set(fault, FERRY_ERR_UNSUPPORTED, NULL, "the system gives no random numbers for a token");
+    for (size_t i = 0; i < sizeof noise; i++)
+        snprintf(self->token + 2 * i, 3, "%02x", noise[i]);
+    return FERRY_OK;
+}
+
+static void name_url(struct updater_web *self)
+{
+    bool all = strcmp(self->address, "*") == 0 || strcmp(self->address, "0.0.0.0") == 0;
+    bool six = strchr(self->address, ':') != NULL;
+    const char *host = all ? self->name : self->address;
+    snprintf(self->url, sizeof self->url, "http://%s%.120s%s:%u/%s%s", six ? "[" : "", host, six ? "]" : "",
+             (unsigned)self->port, self->token[0] ? "#token=" : "", self->token);
+}
+
+// ---- open and close ----
+
+static struct ferry_web *make_web(struct updater_web *self)
+{
+    const struct updater_web_cfg *c = &self->cfg;
+    struct ferry_web_cfg cfg = {
+        .name = c->name ? c->name : self->name,
+        .version = FERRY_VERSION,
+        .token = self->token,
+        .card = c->card,
+        .log_path = c->log_path,
+        .port_count = c->port_count,
+        .port_names = c->port_names,
+        .rom = c->rom,
+        .link = c->link,
+        .start = true,
+        .settings = settings,
+        .setting_count = sizeof settings / sizeof settings[0],
+        .depot = c->depot,
+        .lock = lock,
+        .unlock = unlock,
+        .space = space,
+        .ctx = self,
+    };
+    return ferry_web_new(&cfg);
+}
+
+static int start(struct updater_web *self, struct ferry_fault *fault)
+{
+    struct ferry_posix_error error;
+    struct ferry_posix_http_server_cfg cfg = {.bind = self->address, .port = self->port, .threads = THREADS};
+    struct ferry_http_handler handler = ferry_web_handler(self->web);
+    int status = ferry_posix_http_server_start(&self->server, &cfg, &handler, &error);
+    if (status < 0) {
+        ferry_fault_set(fault, status, error.where, "%s", error.what);
+        ferry_fault_hint(fault, "%s", error.hint);
+        return status;
+    }
+    self->port = ferry_posix_http_server_port(self->server);
+    ferry_web_set_waker(self->web, ferry_posix_http_server_waker(self->server));
+    name_url(self);
+    return FERRY_OK;
+}
+
+int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg, struct ferry_fault *fault)
+{
+    struct updater_web *self = calloc(1, sizeof *self);
+    *out = NULL;
+    if (!self)
+        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the page");
+    self->cfg = *cfg;
+    pthread_mutex_init(&self->mutex, NULL);
+    if (gethostname(self->name, sizeof self->name - 1) != 0)
+        snprintf(self->name, sizeof self->name, "localhost");
+    int status = take_address(self, fault);
+    if (status == FERRY_OK)
+        status = take_token(self, fault);
+    if (status == FERRY_OK) {
+        self->web = make_web(self);
+        status = self->web ? start(self, fault)
+                           : ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the page");
+    }
+    if (status < 0)
+        updater_web_close(self);
+    else
+        *out = self;
+    return status;
+}
+
+void updater_web_close(struct updater_web *self)
+{
+    if (!self)
+        return;
+    ferry_posix_http_server_stop(self->server, 300);
+    ferry_web_free(self->web);
+    pthread_mutex_destroy(&self->mutex);
+    free(self);
+}
+
+const char *updater_web_url(const struct updater_web *self)
+{
+    return self->url;
+}
+
+bool updater_web_is_open_to_others(const struct updater_web *self)
+{
+    return self->open_to_others;
+}
+
+// ---- what people want ----
+
+void updater_web_looking(struct updater_web *self)
+{
+    ferry_web_lock(self->web);
+}
+
+void updater_web_looked(struct updater_web *self, const struct ferry_fault *fault)
+{
+    ferry_web_unlock(self->web);
+    ferry_web_tell_card(self->web, fault);
+}
+
+static void look(struct updater_web *self)
+{
+    struct ferry_fault fault = {0};
+    updater_web_looking(self);
+    int status = self->cfg.look(self->cfg.ctx, &fault);
+    updater_web_looked(self, status < 0 ? &fault : NULL);
+}
+
+static void refuse(struct updater_web *self, unsigned port, int status)
+{
+    struct ferry_updater_outcome outcome = {.result.status = status};
+    ferry_fault_set(&outcome.fault, status, self->cfg.port_names[port], "%s", ferry_status_text(status));
+    ferry_web_tell_ended(self->web, port, NULL, &outcome);
+}
+
+static void begin(struct updater_web *self, const struct ferry_web_command *command)
+{
+    struct ferry_updater_wish wish = {
+        .probe = command->wish == FERRY_WEB_PROBE,
+        .set = command->wish == FERRY_WEB_START,
+        .route = command->route,
+        .verify_only = command->verify_only,
+        .erase_all = command->erase_all,
+        .force = command->force,
+    };
+    snprintf(wish.cargo, sizeof wish.cargo, "%s", command->build);
+    int status = ferry_updater_start(self->cfg.updater, command->port, &wish);
+    if (status < 0)
+        refuse(self, command->port, status);
+}
+
+static void carry_out(struct updater_web *self, const struct ferry_web_command *command, uint32_t now_ms)
+{
+    switch (command->wish) {
+    case FERRY_WEB_START:
+    case FERRY_WEB_PROBE:
+        begin(self, command);
+        break;
+    case FERRY_WEB_ABORT:
+        if (ferry_updater_abort(self->cfg.updater, command->port, now_ms) == FERRY_ERR_STATE)
+            refuse(self, command->port, FERRY_ERR_CANCELLED);
+        break;
+    case FERRY_WEB_LOOK:
+        look(self);
+        break;
+    default:
+        break; // the settings are the card's: LOOK has them
+    }
+}
+
+void updater_web_poll(struct updater_web *self, uint32_t now_ms)
+{
+    struct ferry_web_command command;
+    while (ferry_web_take(self->web, &command))
+        carry_out(self, &command, now_ms);
+    for (unsigned i = 0; i < self->cfg.port_count; i++) {
+        const struct ferry_updater_port *port = &self->cfg.updater->ports[i];
+        if (port->job_open && port->state == FERRY_UPDATER_WORKING)
+            ferry_web_tell_job(self->web, i, &port->job);
+        else if (self->cfg.updater->cfg.wait && !port->staying && !port->wished && !port->job_open)
+            ferry_web_tell_gone(self->web, i);
+    }
+}
+
+void updater_web_event(struct updater_web *self, unsigned port, const struct ferry_job_event *event)
+{
+    ferry_web_tell_event(self->web, port, event);
+}
+
+void updater_web_ended(struct updater_web *self, unsigned port, const struct ferry_job *job,
+                       const struct ferry_updater_outcome *outcome)
+{
+    ferry_web_tell_ended(self->web, port, job, outcome);
+}
+
+int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish, struct ferry_cargo *out,
+                       struct ferry_fault *fault)
+{
+    if (!wish->cargo[0])
+        return 0;
+    const struct ferry_cargo *cargo = ferry_web_build(self->web, wish->cargo);
+    if (!cargo)
+        return ferry_fault_set(fault, FERRY_ERR_STORAGE_MISSING, NULL, "this firmware is not on the card any more");
+    *out = *cargo;
+    return 1;
+}

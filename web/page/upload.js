@@ -1,0 +1,201 @@
+// Bringing builds: dropped onto the page, or chosen. Files that belong together become one folder, which appears as a
+// whole when the last of them is there.
+import {$, ask, bytes, confirm, fill, h, icon, say, toast} from '/dom.js';
+import {ApiError, encodePath, post, upload} from '/api.js';
+
+const MOST = 40; // files of one build
+const USEFUL = /\.(bin|json|csv)$/i;
+
+let zone = null, info = null, loaded = () => {};
+
+// ---- what was dropped ----
+
+const readAll = reader => new Promise((resolve, reject) => {
+  const all = [];
+  const more = () => reader.readEntries(some => { if (some.length) { all.push(...some); more(); } else resolve(all); }, reject);
+  more();
+});
+
+async function walk(entry, path, out, depth) {
+  if (entry.name.startsWith('.') || out.length > 2000) return;
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => { entry.file(resolve, reject); });
+    out.push({path: path + entry.name, file});
+  } else if (depth < 3) {
+    for (const inner of await readAll(entry.createReader())) await walk(inner, `${path}${entry.name}/`, out, depth + 1);
+  }
+}
+
+async function dropped(transfer) {
+  const entries = [...transfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
+  const out = [];
+  if (entries.length) for (const entry of entries) await walk(entry, '', out, 0);
+  else for (const file of transfer.files) out.push({path: file.name, file});
+  return out;
+}
+
+// Of a build folder only what its description names: the rest may be thousands of object files.
+async function useful(files) {
+  const args = files.find(f => /(^|\/)flasher_args\.json$/.test(f.path));
+  if (args) {
+    try {
+      const root = args.path.slice(0, -'flasher_args.json'.length);
+      const names = new Set(Object.values(JSON.parse(await args.file.text()).flash_files || {}).map(name => root + name));
+      const chosen = files.filter(f => names.has(f.path));
+      if (chosen.length) return [...chosen, args];
+    } catch { /* damaged: the updater says so */ }
+  }
+  return files.filter(f => USEFUL.test(f.path));
+}
+
+// ---- sending ----
+
+function rowFor(name, size, cancel) {
+  const bar = h('progress', {max: 100, value: 0, 'aria-label': `Upload of ${name}`}), text = h('span.sub', {}, bytes(size));
+  const stop = h('button.quiet', {type: 'button', 'aria-label': `Stop the upload of ${name}`, onclick: () => cancel.cancel?.()}, 'Stop');
+  const root = h('li', {}, h('span.path', {}, name), bar, text, stop);
+  return {
+    root,
+    at(done) { bar.value = size ? done / size * 100 : 100; text.textContent = `${bytes(done)} of ${bytes(size)}`; },
+    fail(error) {
+      bar.remove();
+      stop.remove();
+      root.classList.add('bad');
+      root.setAttribute('role', 'alert');
+      fill(text, `${error.what}. ${error.hint || ''}`);
+      root.append(h('button.quiet', {type: 'button', 'aria-label': `Close the message about ${name}`, onclick: () => root.remove()}, 'Close'));
+    },
+  };
+}
+
+async function sendOne(file, path, query) {
+  const cancel = {};
+  const row = rowFor(path, file.size, cancel);
+  $('uploads').append(row.root);
+  try {
+    const answer = await upload('PUT', `files/${encodePath(path)}${query}`, file, row.at, cancel);
+    row.root.remove();
+    return answer;
+  } catch (error) {
+    if (error.error === 'EXISTS' && await confirm(`Replace ${path}?`, 'There is a file of that name already.', 'Replace')) {
+      row.root.remove();
+      return sendOne(file, path, '?replace=1');
+    }
+    if (error.error === 'EXISTS' || error.error === 'CANCELLED') row.root.remove();
+    else row.fail(error);
+    throw error;
+  }
+}
+
+async function sendFolder(files, folder, replace = false) {
+  const set = Math.random().toString(36).slice(2, 12);
+  const size = files.reduce((sum, f) => sum + f.file.size, 0);
+  const cancel = {};
+  const row = rowFor(`${folder} (${files.length} files)`, size, cancel);
+  $('uploads').append(row.root);
+  let before = 0, stopped = false;
+  try {
+    for (const {path, file} of files) {
+      if (stopped) throw new ApiError(0, {error: 'CANCELLED', what: 'Stopped; nothing of it was kept'});
+      await upload('PUT', `files/${encodePath(`${folder}/${path}`)}?set=${set}`, file, done => row.at(before + done), cancel);
+      const inner = cancel.cancel;
+      cancel.cancel = () => { stopped = true; inner(); };
+      before += file.size;
+    }
+    await post(`files/${encodePath(folder)}?set=${set}${replace ? '&replace=1' : ''}`);
+    row.root.remove();
+  } catch (error) {
+    if (error.error === 'EXISTS' && await confirm(`Replace ${folder}?`, 'There is a folder of that name already. All of it is replaced.', 'Replace')) {
+      row.root.remove();
+      return sendFolder(files, folder, true);
+    }
+    if (error.error === 'EXISTS' || error.error === 'CANCELLED') row.root.remove();
+    else row.fail(error);
+    throw error;
+  }
+}
+
+const stem = name => name.split('/').pop().replace(/(\.ino)?(\.(merged|bootloader|partitions))?\.[^.]+$/, '');
+
+async function together(files) {
+  const tops = new Set(files.map(f => (f.path.includes('/') ? f.path.split('/')[0] : '')));
+  const top = tops.size === 1 ? [...tops][0] : '';
+  const app = files.find(f => !/bootloader|partition|boot_app0|ota_data|\.json$/i.test(f.path)) || files[0];
+  const name = await ask(`${files.length} files`, done => {
+    const input = h('input', {id: 'folder', value: top && top !== 'build' ? top : stem(app.path), maxlength: 60, spellcheck: 'false', autofocus: true});
+    return [h('p', {}, 'They are kept together in a folder of their own.'), h('label', {for: 'folder'}, 'Name of the folder'), input,
+      h('ul.names', {}, files.slice(0, 8).map(f => h('li.path', {}, f.path)), files.length > 8 ? h('li', {}, `and ${files.length - 8} more`) : null),
+      h('div.row.end', {}, h('button', {type: 'button', onclick: () => done()}, 'Cancel'),
+        h('button.main', {onclick: event => { event.preventDefault(); if (input.value.trim()) done(input.value.trim()); else input.focus(); }}, 'Send'))];
+  });
+  return name && {name, files: files.map(f => ({file: f.file, path: top ? f.path.slice(top.length + 1) : f.path}))};
+}
+
+async function take(found) {
+  const files = await useful(found);
+  if (!files.length) {
+    toast(found.length ? 'None of these is firmware: .bin files, or a build folder' : 'That folder is empty', 'bad');
+    return;
+  }
+  if (files.length > MOST) {
+    toast(`${files.length} files are too many: drop one build at a time`, 'bad');
+    return;
+  }
+  try {
+    if (files.length === 1) {
+      await sendOne(files[0].file, files[0].path.split('/').pop(), '');
+      done(files[0].path);
+    } else {
+      const all = await together(files);
+      if (!all) return;
+      await sendFolder(all.files, all.name);
+      done(all.name);
+    }
+  } catch { /* its row says it */ }
+}
+
+function done(name) {
+  toast(`${name} is on the card`);
+  say(`${name} is on the card`);
+  loaded();
+}
+
+// ---- the zone ----
+
+const carriesFiles = event => [...(event.dataTransfer?.types || [])].includes('Files');
+let depth = 0;
+const over = {
+  dragenter(event) { if (carriesFiles(event)) { event.preventDefault(); depth++; $('veil').hidden = false; } },
+  dragover(event) { if (carriesFiles(event)) event.preventDefault(); },
+  dragleave(event) { if (carriesFiles(event) && --depth <= 0) { depth = 0; $('veil').hidden = true; } },
+  async drop(event) {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    $('veil').hidden = true;
+    take(await dropped(event.dataTransfer));
+  },
+};
+
+export function dropZone(what, after) {
+  info = what;
+  loaded = after;
+  for (const [name, f] of Object.entries(over)) addEventListener(name, f);
+  const pick = (id, label, folder) => {
+    const input = h('input.away', {type: 'file', id, multiple: true, webkitdirectory: folder, accept: folder ? null : '.bin,.json', tabindex: -1,
+      'aria-hidden': 'true', onchange: () => {
+        take([...input.files].map(file => ({file, path: file.webkitRelativePath || file.name})));
+        input.value = '';
+      }});
+    return [input, h('button', {type: 'button', onclick: () => input.click()}, label)];
+  };
+  zone = h('div.drop', {}, icon('up'), h('p', {}, info.kind === 'depot' ? 'Drop a build here to add it to the depot' : 'Drop a build here to put it on the card'),
+    h('div.row', {}, pick('pick-files', 'Choose files'), pick('pick-folder', 'Choose a folder', true)),
+    h('ul.uploads', {id: 'uploads'}));
+  return zone;
+}
+
+export function closeDrop() {
+  for (const [name, f] of Object.entries(over)) removeEventListener(name, f);
+  zone = null;
+}
