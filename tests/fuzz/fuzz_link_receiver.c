@@ -1,6 +1,7 @@
 // The receiver against anything. The input is a list of frames (length byte, then type, session and body), made whole
 // with a right CRC so that it gets past the reader, or raw bytes where the length's top bit is set. The sink is memory
-// and aborts when it is asked for a byte outside of what was begun and prepared.
+// and aborts when it is asked for a byte outside of what was begun and prepared, for one a second time, or in another
+// order than it allows. The first byte of the input says what the sink is like.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,12 @@
 
 struct sink {
     uint8_t bytes[SLOT];
-    uint32_t size, from, to;
+    bool written[SLOT];
+    uint32_t size, from, to, next;
     bool open;
+    bool any_order, slow, partly; // slow: says "not yet" every second time; partly: takes half of what it may
+    bool waited;
+    uint16_t unit;
 };
 
 static const uint8_t *input;
@@ -40,7 +45,9 @@ static int out_write(void *ctx, const uint8_t *bytes, size_t len)
 
 static int s_info(void *ctx, struct ferry_target_info *out)
 {
-    (void)ctx;
+    const struct sink *s = ctx;
+    out->any_order = s->any_order;
+    out->write_unit = s->unit;
     out->chip = 5;
     out->boot_state = FERRY_BOOT_TRIAL;
     return 0;
@@ -64,8 +71,11 @@ static int s_prepare(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_t
     struct sink *s = ctx;
     if (!s->open || offset >= end || end > s->size)
         abort();
-    s->from = offset;
+    if (s->slow && (s->waited = !s->waited))
+        return FERRY_SINK_BUSY;
+    s->from = s->next = offset;
     s->to = *ready_to = offset == 0 && end <= 16 ? end : (offset / 4096 + 1) * 4096;
+    memset(s->written + s->from, 0, s->to - s->from);
     return 0;
 }
 
@@ -74,7 +84,17 @@ static int s_chunk(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len)
     struct sink *s = ctx;
     if (!s->open || !len || offset < s->from || offset > s->to || len > s->to - offset || len > s->size - offset)
         abort();
+    if (!s->any_order && offset != s->next)
+        abort();
+    if (s->slow && (s->waited = !s->waited))
+        return 0;
+    len = s->partly ? (len + 1) / 2 : len;
+    for (size_t i = 0; i < len; i++)
+        if (s->written[offset + i])
+            abort();
+    memset(s->written + offset, 1, len);
     memcpy(s->bytes + offset, bytes, len);
+    s->next = offset + (uint32_t)len;
     return (int)len;
 }
 
@@ -150,9 +170,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ferry_receiver_pump pump = {.receiver = &receiver, .stream = &stream, .sink = &s};
     uint32_t now = 0, wait;
     memset(&sink, 0, sizeof sink);
+    if (!size)
+        return 0;
+    sink.any_order = data[0] & 1;
+    sink.slow = data[0] & 2;
+    sink.partly = data[0] & 4;
+    sink.unit = (uint16_t)(data[0] & 8 ? 512 : 256);
+    cfg.wire_buffer = data[0] & 16 ? 2048 : 0;
+    cfg.mtu = data[0] & 32 ? 250 : 0;
     ferry_link_receiver_init(&receiver, &cfg, 0);
-    input = data;
-    left = size;
+    input = data + 1;
+    left = size - 1;
     wire_len = 0;
     while (left) {
         if (wire_len < 512)

@@ -271,22 +271,16 @@ static void step(void *me, uint32_t now_ms)
     ferry_link_receiver_choose(self);
 }
 
-static uint32_t sooner(uint32_t now, uint32_t when, uint32_t best)
-{
-    uint32_t left = ferry_time_reached(now, when) ? 0 : when - now;
-    return left < best ? left : best;
-}
-
 static uint32_t deadline(const void *me, uint32_t now)
 {
     const struct ferry_link_receiver *self = me;
     uint32_t best = 500;
     if (self->ack_waits)
-        best = sooner(now, self->ack_ms, best);
+        best = ferry_time_sooner(now, self->ack_ms, best);
     if (self->baud_trial)
-        best = sooner(now, self->baud_ms + self->try_ms, best);
+        best = ferry_time_sooner(now, self->baud_ms + self->try_ms, best);
     if (self->answer_again && !self->working)
-        best = sooner(now, self->answer_ms + RECEIVER_ANSWER_MS, best);
+        best = ferry_time_sooner(now, self->answer_ms + RECEIVER_ANSWER_MS, best);
     return best;
 }
 

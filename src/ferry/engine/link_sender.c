@@ -217,20 +217,14 @@ static void step(void *me, uint32_t now_ms)
         ferry_link_sender_data_step(self);
 }
 
-static uint32_t sooner(uint32_t now, uint32_t when, uint32_t best)
-{
-    uint32_t left = ferry_time_reached(now, when) ? 0 : when - now;
-    return left < best ? left : best;
-}
-
 static uint32_t deadline(const void *me, uint32_t now)
 {
     const struct ferry_link_sender *self = me;
-    uint32_t best = self->ended ? 1000 : sooner(now, self->beat_ms, 20);
+    uint32_t best = self->ended ? 1000 : ferry_time_sooner(now, self->beat_ms, 20);
     if (self->asking && !self->resend && !tx_busy(self))
-        best = sooner(now, self->answer_by_ms + ferry_link_sender_timeout(self), best);
+        best = ferry_time_sooner(now, self->answer_by_ms + ferry_link_sender_timeout(self), best);
     if (self->step == LINK_STEP_DATA && !tx_busy(self) && !self->building)
-        best = sooner(now, self->probe_at_ms, best);
+        best = ferry_time_sooner(now, self->probe_at_ms, best);
     return best;
 }
 
