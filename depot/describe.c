@@ -39,12 +39,18 @@ static int fail(struct describing *d, int status, const char *format, ...)
     return status;
 }
 
-// Text out of an image: what is no plain text becomes '?', what is too long ends early.
+// Text out of an image: control characters, and all that is not ASCII where it is no UTF-8, become '?'; what is too
+// long ends early.
 static void take(char *out, size_t cap, const char *text)
 {
     snprintf(out, cap, "%s", text);
     for (char *c = out; *c; c++)
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    if (ferry_depot_query_utf8(out))
+        return;
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c >= 0x80)
             *c = '?';
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apps/ferry/cargo_from.h"
 #include "apps/ferry/commands.h"
 #include "apps/ferry/job_run.h"
 #include "ferry/base/status.h"
@@ -12,7 +13,7 @@
 #include "updater/path.h"
 
 static const struct cli_help flash_help = {
-    .usage = "FOLDER | FILE | ADDRESS FILE [ADDRESS FILE ...]   [OPTIONS]",
+    .usage = "FOLDER | FILE | ADDRESS FILE [ADDRESS FILE ...] | --from depot:BUILD   [OPTIONS]",
     .about =
         "Writes a firmware to a target and proves it by the target's own MD5.\n"
         "\n"
@@ -24,16 +25,17 @@ static const struct cli_help flash_help = {
                 "  ferry flash -p /dev/ttyUSB0 build/ --dry-run       check everything, change nothing\n"
                 "  ferry flash -p rfc2217://192.168.1.7:4000 app.merged.bin\n"
                 "  ferry flash 0x1000 boot.bin 0x8000 table.bin 0x10000 app.bin\n"
-                "  ferry flash build/ --baud 460800 --chip esp32c3\n",
-    .groups = CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_WRITE | CLI_OPT_CARGO,
+                "  ferry flash build/ --baud 460800 --chip esp32c3\n"
+                "  ferry flash --from depot:blink@stable              out of the depot (ferry help depot)\n",
+    .groups = CLI_OPT_FROM | CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_WRITE | CLI_OPT_CARGO,
 };
 
 static const struct cli_help verify_help = {
-    .usage = "FOLDER | FILE | ADDRESS FILE [ADDRESS FILE ...]   [OPTIONS]",
+    .usage = "FOLDER | FILE | ADDRESS FILE [ADDRESS FILE ...] | --from depot:BUILD   [OPTIONS]",
     .about = "Compares what is on a target with a firmware, by the target's own MD5. Nothing is written.",
     .examples = "  ferry verify build/\n"
                 "  ferry verify 0x10000 app.bin -p /dev/ttyUSB0\n",
-    .groups = CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_CARGO,
+    .groups = CLI_OPT_FROM | CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_CARGO,
 };
 
 struct flash {
@@ -41,6 +43,7 @@ struct flash {
     struct job_run run;
     struct ferry_cargo_list list;
     struct ferry_cargo_pair pairs[CLI_MAX_ARGS / 2];
+    struct cargo_from *from; // --from
     bool verify;
 };
 
@@ -97,11 +100,22 @@ static int scan(struct flash *f, const char *path)
     return job_run_fail(&f->run);
 }
 
+static int from_depot(struct flash *f, const char *command)
+{
+    const struct cli_options *o = &f->options;
+    if (o->arg_count)
+        return cli_usage_error(command, 0, "--from and a path exclude each other");
+    int status = cargo_from_open(&f->from, o->from, o->depot, o->chip, &f->list, &f->run.session.fault);
+    return status < 0 ? job_run_fail(&f->run) : -1;
+}
+
 // Finds out what is meant before any port is touched. -1: go on; else the exit code.
 static int find_cargo(struct flash *f, const char *command)
 {
     const struct cli_options *o = &f->options;
     uint32_t address;
+    if (o->from)
+        return from_depot(f, command);
     if (o->arg_count == 0)
         return cli_usage_error(command, "ferry flash build/, or ferry help flash",
                                "what is to be %s? name a folder, a file, or ADDRESS FILE",
@@ -183,6 +197,7 @@ static int flash_or_verify(int argc, char **argv, bool verify)
                                 .choose_ctx = f};
     if (code < 0)
         code = job_run(&f->run, &cfg);
+    cargo_from_close(f->from);
     free(f);
     return code;
 }

@@ -1,6 +1,7 @@
 // send: a firmware (or a file, or the contents of a partition) to a target that runs a receiver.
 #include <stdlib.h>
 
+#include "apps/ferry/cargo_from.h"
 #include "apps/ferry/commands.h"
 #include "apps/ferry/job_run.h"
 #include "ferry/base/status.h"
@@ -9,7 +10,7 @@
 enum { LOOK_MS = 6000 }; // for a receiver: also waits for a target that is just starting
 
 static const struct cli_help help = {
-    .usage = "FILE [--partition LABEL | --file NAME]   [OPTIONS]",
+    .usage = "FILE [--partition LABEL | --file NAME] | --from depot:BUILD   [OPTIONS]",
     .about =
         "Sends a firmware to a target that runs a receiver (its own firmware, or: ferry receive). The target goes on\n"
         "with its old firmware until the new one is whole and proved by its own SHA-256. Then it restarts, and the\n"
@@ -22,13 +23,14 @@ static const struct cli_help help = {
         "  ferry send build/blink.bin -p 'udp://192.168.1.7:3232?mtu=250'\n"
         "  ferry send web.bin --partition storage -p /dev/ttyUSB0  a data partition (SPIFFS, LittleFS, NVS image)\n"
         "  ferry send notes.txt --file notes.txt -p socket://127.0.0.1:3232\n",
-    .groups = CLI_OPT_OUTPUT | CLI_OPT_LINK | CLI_OPT_SEND,
+    .groups = CLI_OPT_OUTPUT | CLI_OPT_LINK | CLI_OPT_SEND | CLI_OPT_FROM,
 };
 
 struct send {
     struct cli_options options;
     struct job_run run;
     struct ferry_cargo_list list;
+    struct cargo_from *from; // --from
 };
 
 // A folder or a firmware: what it holds. -1: go on; else the exit code.
@@ -56,6 +58,10 @@ static int find_firmware(struct send *self, const char *path)
 static int find(struct send *self, const char *path)
 {
     const struct cli_options *o = &self->options;
+    if (o->from && cargo_from_open(&self->from, o->from, o->depot, o->chip, &self->list, &self->run.session.fault) < 0)
+        return job_run_fail(&self->run);
+    if (o->from)
+        return -1;
     if (!o->partition && !o->file)
         return find_firmware(self, path);
     if (ferry_cargo_from_file(path, &self->list.items[0], &self->run.session.fault) == FERRY_OK &&
@@ -67,8 +73,14 @@ static int find(struct send *self, const char *path)
 static int choose(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     const struct send *self = ctx;
-    (void)target, (void)fault;
-    *out = self->list.items[0];
+    size_t i = 0;
+    while (target && i < self->list.count && self->list.items[i].chip_count &&
+           self->list.items[i].chips[0] != target->chip->id)
+        i++;
+    if (self->list.count > 1 && (i == self->list.count || !target))
+        return ferry_fault_set(fault, FERRY_ERR_NO_BUILD_FOR_CHIP, self->options.from,
+                               "none of the %zu builds there is for this target", self->list.count);
+    *out = self->list.items[i < self->list.count ? i : 0];
     return FERRY_OK;
 }
 
@@ -95,12 +107,15 @@ int cmd_send(int argc, char **argv)
         return ferry_status_exit_code(FERRY_ERR_NO_MEMORY);
     int code = cli_parse(&self->options, argc, argv, &help);
     const struct cli_options *o = &self->options;
-    if (code < 0 && o->arg_count != 1)
+    if (code < 0 && o->from && (o->arg_count || o->partition || o->file))
+        code = cli_usage_error("send", 0, "--from excludes a path, --partition and --file");
+    else if (code < 0 && !o->from && o->arg_count != 1)
         code = cli_usage_error("send", "ferry send build/app.bin", "'send' wants one file");
     else if (code < 0 && o->partition && o->file)
         code = cli_usage_error("send", 0, "--partition and --file exclude each other");
     if (code < 0)
         code = transfer(self);
+    cargo_from_close(self->from);
     free(self);
     return code;
 }

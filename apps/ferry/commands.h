@@ -25,6 +25,7 @@ int cmd_link_test(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_ports(int argc, char **argv);
 int cmd_updater(int argc, char **argv);
+int cmd_depot(int argc, char **argv);
 int cmd_vchip(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);

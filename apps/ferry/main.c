@@ -20,6 +20,7 @@ static const struct cli_command commands[] = {
     {"inspect", "show what a firmware file or folder holds, and check it", cmd_inspect},
     {"ports", "list the serial ports of this computer", cmd_ports},
     {"updater", "flash from a card (a folder) to one or many targets", cmd_updater},
+    {"depot", "firmware in a database: add, list, channels, jobs, serve", cmd_depot},
     {"vchip", "a virtual ESP32 on TCP, RFC 2217 or a pty", cmd_vchip},
     {"version", "print the version", cmd_version},
     {"help", "help, or help on one command", cmd_help},

@@ -1,0 +1,19 @@
+// --from depot:BUILD: what is to be flashed or sent lies in the depot. Nothing is copied: both routes read it from
+// there in pieces, as they read files.
+#ifndef FERRY_APP_CARGO_FROM_H
+#define FERRY_APP_CARGO_FROM_H
+
+#include "depot/depot.h"
+#include "updater/cargo.h"
+
+struct cargo_from; // open depot and what its sources refer to
+
+// Finds what `from` names ("depot:blink@stable", "depot:#12", "depot:1f2e3d4c"; depot NULL: as ferry depot) for chip
+// (FERRY_CHIP_ANY: for any) and fills *list, one cargo for each chip. Reads every file whole and compares its SHA-256:
+// FERRY_ERR_STORAGE_DAMAGED, and nothing is flashed. *out is to be closed after the jobs, also after a failure.
+// FERRY_ERR_ARG (no such form), FERRY_ERR_STORAGE_MISSING, FERRY_ERR_AMBIGUOUS with *fault.
+int cargo_from_open(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
+                    struct ferry_cargo_list *list, struct ferry_fault *fault);
+void cargo_from_close(struct cargo_from *self); // NULL allowed
+
+#endif
