@@ -61,7 +61,9 @@ static void build_json(const struct ferry_card *card, const struct ferry_cargo *
     ferry_web_json_open(json, "chips", '[');
     for (uint8_t i = 0; i < cargo->chip_count; i++) {
         const struct ferry_chip *chip = ferry_chip_by_id(cargo->chips[i]);
-        ferry_web_json_text(json, NULL, chip ? chip->name : "?");
+        char number[24];
+        snprintf(number, sizeof number, "chip id %u", (unsigned)cargo->chips[i]);
+        ferry_web_json_text(json, NULL, chip ? chip->name : number);
     }
     ferry_web_json_close(json, ']');
     ferry_web_json_bool(json, "wanted",

@@ -30,6 +30,11 @@ static const struct ferry_web_setting settings[] = {
      .kind = FERRY_WEB_BUILD_NAME,
      .label = "Firmware",
      .hint = "which one, when the card holds several for a chip"},
+    {.name = "route",
+     .kind = FERRY_WEB_CHOICE,
+     .label = "Way into the target",
+     .hint = "rom: the serial loader; link: a receiver in the running firmware; auto: whichever answers",
+     .choices = "auto|link|rom"},
 };
 
 static void lock(void *ctx)

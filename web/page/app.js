@@ -1,5 +1,5 @@
 // The page: which parts there are (GET info says), one of them shown at a time, the connection and the token.
-import {$, ask, fault, fill, h, icon, say} from '/dom.js';
+import {$, ask, fault, fill, h, icon, say, upper} from '/dom.js';
 import {get, listen, loadToken, setToken} from '/api.js';
 import {bench} from '/bench.js';
 import {history_} from '/history.js';
@@ -82,8 +82,6 @@ async function askToken(error) {
   return Boolean(token);
 }
 
-const upper = text => text.charAt(0).toUpperCase() + text.slice(1);
-
 function locked(error) {
   shown = null;
   info = null;
@@ -106,8 +104,9 @@ async function start() {
   if (answer.auth && !answer.ok) return false;
   const changed = !info || info.boot !== answer.boot || info.parts.join() !== answer.parts.join();
   info = {parts: [], routes: [], ...answer};
-  $('name').textContent = info.name || 'Ferry';
+  fill($('name'), 'Ferry', info.name && info.name !== 'Ferry' ? h('span.on', {}, ` ${info.name}`) : null);
   document.title = info.name && info.name !== 'Ferry' ? `${info.name} · Ferry` : 'Ferry';
+  $('veil').firstElementChild.textContent = `Drop to put it ${info.kind === 'depot' ? 'into the depot' : 'on the card'}`;
   if (changed) { shown?.part.close?.(); shown = null; }
   route(false);
   return true;

@@ -1,9 +1,10 @@
 // What there is to flash, and what is connected.
-import {$, bytes, chipName, confirm, fault, fill, h, icon, say, toast} from '/dom.js';
+import {$, bytes, chipName, confirm, fault, fill, h, icon, say, toast, upper} from '/dom.js';
 import {del, get, post} from '/api.js';
 import {targetCard} from '/target.js';
 import {chooseJob} from '/choose.js';
 import {dropZone, closeDrop} from '/upload.js';
+import {chooseChannel, chooseDevice} from '/depot.js';
 
 let info = null, card = null, depot = null, loading = null;
 export const targets = new Map(); // id -> what the API says
@@ -26,6 +27,8 @@ export function tags(build) {
     (build.channels || []).map(channel => h('li.channel', {}, channel)));
 }
 
+const oops = error => toast(`${upper(error.what)}. ${upper(error.hint)}`, 'bad');
+
 async function remove(build) {
   const sure = await confirm(`Remove ${build.name}?`,
     `Its files are deleted${build.path ? ` (${build.path})` : ''}. This cannot be undone.`, 'Remove', '.danger');
@@ -33,7 +36,7 @@ async function remove(build) {
   try {
     await del(`builds/${encodeURIComponent(build.id)}`);
     toast(`${build.name} is removed`);
-  } catch (error) { toast(`${error.what}. ${error.hint || ''}`, 'bad'); }
+  } catch (error) { oops(error); }
   load();
 }
 
@@ -44,7 +47,7 @@ async function flash(wish) {
     try {
       await post('jobs', {target, ...chosen.job});
       say('Started');
-    } catch (error) { toast(`${error.what}. ${error.hint || ''}`, 'bad'); }
+    } catch (error) { oops(error); }
   }
 }
 
@@ -59,8 +62,12 @@ function buildCard(build) {
       build.added ? h('p.sub', {}, `added ${build.added.slice(0, 10)}`) : null,
       tags(build))),
     h('div.row.acts', {},
-      has('start') ? h('button.main', {type: 'button', 'data-key': `f-${build.id}`, 'aria-label': `Flash ${build.name} ${build.version || ''}`,
+      has('start') ? h('button.tint', {type: 'button', 'data-key': `f-${build.id}`, 'aria-label': `Flash ${build.name} ${build.version || ''}`,
         onclick: () => flash({build: build.id})}, 'Flash…') : null,
+      has('channels') && has('delete') ? h('button.quiet', {type: 'button', 'data-key': `c-${build.id}`, 'aria-label': `Channel of ${build.name} ${build.version || ''}`,
+        onclick: () => chooseChannel(build)}, 'Channel…') : null,
+      info.kind === 'depot' && has('jobs') && has('delete') ? h('button.tint', {type: 'button', 'data-key': `j-${build.id}`,
+        'aria-label': `Bring ${build.name} ${build.version || ''} to devices`, onclick: () => chooseDevice(build)}, 'Bring to…') : null,
       has('delete') && !from ? h('button.quiet', {type: 'button', 'data-key': `r-${build.id}`, 'aria-label': `Remove ${build.name}`,
         onclick: () => remove(build)}, 'Remove') : null));
 }
@@ -68,14 +75,20 @@ function buildCard(build) {
 function refused(list, more) {
   if (!list?.length) return null;
   return h('details.refused', {}, h('summary', {}, `${list.length === 1 ? 'One file' : `${list.length} files`} cannot be used`),
-    list.map(item => h('div.why', {}, h('p.what', {}, item.what), item.hint ? h('p.hint', {}, item.hint) : null)),
+    list.map(item => h('div.why', {}, h('p.what', {}, upper(item.what)), item.hint ? h('p.hint', {}, upper(item.hint)) : null)),
     more ? h('p.hint', {}, `and ${more} more that are not listed`) : null);
+}
+
+function gauge(used) {
+  const bar = h(used > 90 ? 'span.tight' : 'span');
+  bar.style.width = `${used}%`;
+  return bar;
 }
 
 function space(s) {
   if (!s?.total) return null;
   const used = Math.round((1 - s.free / s.total) * 100);
-  return h('p.space', {}, h('meter', {min: 0, max: 100, value: used, high: 90, 'aria-label': `Card: ${used} % used`}),
+  return h('p.space', {}, h('span.gauge', {role: 'meter', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': used, 'aria-label': 'Space used on the card'}, gauge(used)),
     ` ${bytes(s.free)} free of ${bytes(s.total)}`);
 }
 
@@ -126,16 +139,16 @@ async function fromDepot() {
 const actions = {
   flash: target => flash({target: target.id}),
   async look(target) {
-    try { await post('jobs', {target: target.id, kind: 'probe'}); } catch (error) { toast(`${error.what}. ${error.hint || ''}`, 'bad'); }
+    try { await post('jobs', {target: target.id, kind: 'probe'}); } catch (error) { oops(error); }
   },
   async stop(target) {
-    try { await del(`jobs/${target.job.id}`); } catch (error) { toast(error.what, 'bad'); }
+    try { await del(`jobs/${target.job.id}`); } catch (error) { oops(error); }
   },
   async again(target) {
     const job = target.job;
     try {
       await post('jobs', {target: target.id, kind: job.kind, build: job.build || undefined});
-    } catch (error) { toast(`${error.what}. ${error.hint || ''}`, 'bad'); }
+    } catch (error) { oops(error); }
   },
 };
 
@@ -145,9 +158,10 @@ function drawTarget(id) {
   let el = cards.get(id);
   if (!el) {
     el = targetCard(actions, has('start'));
+    if (!cards.size) fill(list);
     cards.set(id, el);
-    if (cards.size === 1) fill(list);
-    list.append(el.root);
+    el.root.dataset.id = id;
+    list.insertBefore(el.root, [...list.children].find(other => Number(other.dataset.id) > Number(id)) || null);
   }
   el.update(targets.get(id));
 }
@@ -193,7 +207,7 @@ export const bench = {
   close() { closeDrop(); cards.clear(); },
   on(name, data) {
     if (!info) return;
-    if (name === 'builds') load();
+    if (name === 'builds' || name === 'channels') load();
     if (name === 'target') {
       targets.set(data.id, data);
       drawTarget(data.id);

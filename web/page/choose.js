@@ -4,6 +4,13 @@ import {shortPort} from '/target.js';
 
 const routes = {auto: 'By itself', rom: 'Serial loader (ROM)', link: 'Running firmware (link)'};
 
+function optionText(build, builds) {
+  const chips = (build.chips || []).map(chipName).join(', ');
+  const text = [build.name, build.version, chips && `(${chips})`].filter(Boolean).join(' ');
+  const twins = builds.filter(b => b.name === build.name && b.version === build.version).length > 1;
+  return twins && build.path ? `${text} — ${build.path}` : text;
+}
+
 const fits = (build, target) => !build?.chips?.length || !target.chip || build.chips.includes(target.chip);
 
 function targetRow(target, checked) {
@@ -19,9 +26,11 @@ export function chooseJob(info, builds, targets, wish) {
     const wanted = builds.find(b => b.id === wish.build) || builds.find(b => b.wanted)
       || (wish.target && builds.find(b => fits(b, targets.find(t => t.id === wish.target) || {}))) || builds[0];
     const select = h('select', {id: 'build', name: 'build'}, builds.map(b =>
-      h('option', {value: b.id, selected: b === wanted}, [b.name, b.version, (b.chips || []).map(chipName).join(', ') && `(${b.chips.map(chipName).join(', ')})`].filter(Boolean).join(' '))));
+      h('option', {value: b.id, selected: b === wanted}, optionText(b, builds))));
     const idle = targets.filter(t => !t.busy);
-    const rows = targets.map(t => targetRow(t, !t.busy && (wish.target ? t.id === wish.target : idle.length === 1)));
+    const fitting = idle.filter(t => t.chip && fits(wanted, t));
+    const chosen = wish.target || (idle.length === 1 ? idle[0].id : fitting.length === 1 ? fitting[0].id : '');
+    const rows = targets.map(t => targetRow(t, !t.busy && t.id === chosen));
     const problem = h('p.problem', {role: 'alert'});
     const route = info.routes.length > 1 ? h('select', {id: 'route', name: 'route'}, info.routes.map(r => h('option', {value: r}, routes[r] || r))) : null;
     const erase = h('input', {type: 'checkbox', name: 'erase_all'}), verify = h('input', {type: 'checkbox', name: 'verify'}),

@@ -97,19 +97,21 @@ export function say(text) { // for those who hear the page
 
 export function toast(text, kind = 'good') {
   const el = h(`p.toast.${kind}`, {role: kind === 'bad' ? 'alert' : 'status'}, icon(kind === 'bad' ? 'bad' : 'ok'),
-    h('span', {}, text));
+    h('span', {}, upper(text)));
   $('toasts').append(el);
   setTimeout(() => el.remove(), kind === 'bad' ? 9000 : 4500);
 }
 
+// Begins a sentence; not when that would change a file's name.
+export const upper = text => (/^[a-z][a-z']*( |$)/.test(text || '') ? text.charAt(0).toUpperCase() + text.slice(1) : text || '');
+
 // An error as the API tells it: what, where, what to try.
 export function fault(error, ...more) {
   return h('div.fault', {role: 'alert'}, icon('bad'), h('div', {},
-    h('p.what', {}, error.what || 'Something went wrong', error.where && !String(error.what).includes(error.where)
+    h('p.what', {}, upper(error.what) || 'Something went wrong', error.where && !String(error.what).includes(error.where)
       ? h('span.where', {}, ' ', error.where) : null),
-    error.hint ? h('p.hint', {}, error.hint) : null,
-    error.error ? h('p.code', {}, error.error, error.peer_code > 0 ? `, target says 0x${error.peer_code.toString(16)}` : '') : null,
-    more));
+    error.hint ? h('p.hint', {}, upper(error.hint)) : null, more,
+    error.error ? h('p.code', {}, error.error, error.peer_code > 0 ? `, target says 0x${error.peer_code.toString(16)}` : '') : null));
 }
 
 // A dialog; resolves to what done() was called with, undefined when it was closed.

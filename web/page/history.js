@@ -1,5 +1,5 @@
 // The log on the card: newest first, filtered there, a page at a time; and as CSV.
-import {$, bytes, chipName, fault, fill, h, icon, toast, when} from '/dom.js';
+import {$, bytes, chipName, fault, fill, h, icon, toast, upper, when} from '/dom.js';
 import {get, request} from '/api.js';
 
 const results = {'': 'All results', ok: 'Done and proved', failed: 'Failed', unverified: 'Not proved', verified: 'Compared', planned: 'Only checked'};
@@ -18,7 +18,7 @@ function entry(e) {
     h('div.third', {}, h('span.path', {}, e.mac), h('span.path', {}, e.port)),
     h('div.fourth.sub', {}, [e.seconds ? `${e.seconds} s` : '', Number(e.written) ? `${bytes(Number(e.written))} sent` : '',
       Number(e.skipped) ? `${bytes(Number(e.skipped))} unchanged` : ''].filter(Boolean).join(' · ')),
-    e.error ? h('p.why', {}, h('span.code', {}, e.error), ' ', e.message) : null);
+    e.error ? h('p.why', {}, h('span.code', {}, e.error), ' ', upper(e.message)) : null);
 }
 
 function draw() {

@@ -1,5 +1,5 @@
 // The settings that this program has: GET settings tells which, what they take, and what they are.
-import {$, fault, fill, h, say, toast} from '/dom.js';
+import {$, fault, fill, h, say, toast, upper} from '/dom.js';
 import {get, put} from '/api.js';
 import {builds} from '/bench.js';
 
@@ -42,7 +42,7 @@ function field(row) {
   const input = control(row);
   return h(row.kind === 'bool' ? 'div.field.check' : 'div.field', {},
     row.kind === 'bool' ? h('label.check', {}, input, row.label) : [h('label', {for: id}, row.label), h('div.row', {}, input, clear)],
-    hint ? h('p.hint', {id: `${id}-hint`}, hint) : null);
+    hint ? h('p.hint', {id: `${id}-hint`}, upper(hint)) : null);
 }
 
 function draw() {
@@ -101,7 +101,7 @@ export const settings = {
   open() {
     load();
     return h('section.page', {'aria-labelledby': 'h-settings'}, h('h2', {id: 'h-settings'}, 'Settings'),
-      h('p.hint', {}, 'Kept in ferry.json on the card: they go where the card goes.'),
+      h('p.hint.lead', {}, 'Kept in ferry.json on the card: they go where the card goes.'),
       h('form', {onsubmit: submit, oninput: () => { dirty = true; }, novalidate: true}, h('div.list', {id: 'fields'}, h('p.hint', {}, 'Reading…')), h('div', {id: 'problem'}),
         h('div.row.end', {}, h('button.main', {}, 'Save'))));
   },

@@ -115,6 +115,41 @@ async function sendFolder(files, folder, replace = false) {
   }
 }
 
+// A depot takes the files one by one, by their content, and then what they are together.
+async function sendToDepot(files, project) {
+  const size = files.reduce((sum, f) => sum + f.file.size, 0), cancel = {}, parts = [];
+  const row = rowFor(`${project} (${files.length} files)`, size, cancel);
+  $('uploads').append(row.root);
+  const places = await addresses(files);
+  let before = 0, stopped = false;
+  try {
+    for (const {path, file} of files.filter(f => !/\.json$/i.test(f.path))) {
+      if (stopped) throw new ApiError(0, {error: 'CANCELLED', what: 'Stopped; nothing of it was kept'});
+      const blob = await upload('PUT', 'blobs', file, done => row.at(before + done), cancel);
+      const inner = cancel.cancel;
+      cancel.cancel = () => { stopped = true; inner(); };
+      before += file.size;
+      parts.push({sha256: blob.sha256, name: path.split('/').pop(), address: places.get(path)});
+    }
+    await post('builds', {project, files: parts});
+    row.root.remove();
+  } catch (error) {
+    if (error.error === 'CANCELLED') row.root.remove();
+    else row.fail(error);
+    throw error;
+  }
+}
+
+async function addresses(files) {
+  const places = new Map();
+  const args = files.find(f => /(^|\/)flasher_args\.json$/.test(f.path));
+  try {
+    for (const [address, name] of Object.entries(args ? JSON.parse(await args.file.text()).flash_files || {} : {}))
+      places.set(args.path.slice(0, -'flasher_args.json'.length) + name, address);
+  } catch { /* the depot looks into the files themselves */ }
+  return places;
+}
+
 const stem = name => name.split('/').pop().replace(/(\.ino)?(\.(merged|bootloader|partitions))?\.[^.]+$/, '');
 
 async function together(files) {
@@ -123,7 +158,9 @@ async function together(files) {
   const app = files.find(f => !/bootloader|partition|boot_app0|ota_data|\.json$/i.test(f.path)) || files[0];
   const name = await ask(`${files.length} files`, done => {
     const input = h('input', {id: 'folder', value: top && top !== 'build' ? top : stem(app.path), maxlength: 60, spellcheck: 'false', autofocus: true});
-    return [h('p', {}, 'They are kept together in a folder of their own.'), h('label', {for: 'folder'}, 'Name of the folder'), input,
+    const depot = info.kind === 'depot';
+    return [h('p', {}, depot ? 'They are kept together as one build.' : 'They are kept together in a folder of their own.'),
+      h('label', {for: 'folder'}, depot ? 'Name of the build' : 'Name of the folder'), input,
       h('ul.names', {}, files.slice(0, 8).map(f => h('li.path', {}, f.path)), files.length > 8 ? h('li', {}, `and ${files.length - 8} more`) : null),
       h('div.row.end', {}, h('button', {type: 'button', onclick: () => done()}, 'Cancel'),
         h('button.main', {onclick: event => { event.preventDefault(); if (input.value.trim()) done(input.value.trim()); else input.focus(); }}, 'Send'))];
@@ -148,15 +185,16 @@ async function take(found) {
     } else {
       const all = await together(files);
       if (!all) return;
-      await sendFolder(all.files, all.name);
+      await (info.kind === 'depot' ? sendToDepot : sendFolder)(all.files, all.name);
       done(all.name);
     }
   } catch { /* its row says it */ }
 }
 
 function done(name) {
-  toast(`${name} is on the card`);
-  say(`${name} is on the card`);
+  const where = info.kind === 'depot' ? 'in the depot' : 'on the card';
+  toast(`${name} is ${where}`);
+  say(`${name} is ${where}`);
   loaded();
 }
 
