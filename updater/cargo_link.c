@@ -8,14 +8,6 @@
 
 #define NO_ITEM FERRY_CARGO_MAX_REGIONS
 
-// Texts go over the link as printable ASCII only.
-static void put_ascii(char *out, size_t cap, const char *text)
-{
-    for (; cap > 1 && *text; cap--, text++)
-        *out++ = *text < 0x20 || *text > 0x7e ? '?' : *text;
-    *out = 0;
-}
-
 static int is_no_app(struct ferry_cargo_work *work, const struct ferry_cargo_work_item *item, const char *why)
 {
     ferry_cargo_fail(work, FERRY_ERR_NO_PLACE, item, UINT32_MAX, "%.80s %s", item->shown, why);
@@ -131,8 +123,8 @@ static void take_app(struct ferry_cargo_work *work)
     snprintf(plan->project, sizeof plan->project, "%s", image->app.project);
     snprintf(plan->version, sizeof plan->version, "%s", image->app.version);
     snprintf(plan->idf, sizeof plan->idf, "%s", image->app.idf);
-    put_ascii(m->project, sizeof m->project, plan->project);
-    put_ascii(m->version, sizeof m->version, plan->version);
+    ferry_path_text(m->project, sizeof m->project, plan->project);
+    ferry_path_text(m->version, sizeof m->version, plan->version);
 }
 
 // ---- a file or a partition ----
@@ -141,12 +133,13 @@ static int take_name(struct ferry_cargo_work *work)
 {
     const char *name = work->options->name ? work->options->name : "";
     struct ferry_manifest *m = &work->plan->manifest;
-    for (const char *c = name; *c; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            return ferry_fault_set(work->fault, FERRY_ERR_ARG, name, "a name on the target has only printable ASCII");
+    char clean[sizeof m->name];
     if (!*name || strlen(name) >= sizeof m->name)
-        return ferry_fault_set(work->fault, FERRY_ERR_ARG, name, "a name on the target has 1 to %zu characters",
+        return ferry_fault_set(work->fault, FERRY_ERR_ARG, name, "a name on the target has 1 to %zu bytes",
                                sizeof m->name - 1);
+    ferry_path_text(clean, sizeof clean, name);
+    if (strcmp(clean, name) != 0)
+        return ferry_fault_set(work->fault, FERRY_ERR_ARG, name, "a name on the target has no control characters");
     snprintf(m->name, sizeof m->name, "%s", name);
     return FERRY_OK;
 }

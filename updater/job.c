@@ -220,6 +220,21 @@ void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
     self->state = self->fault.status < 0 ? FERRY_JOB_FAILED : FERRY_JOB_DONE;
 }
 
+// The target's own words explain more than that nobody answers.
+static void take_boot_log(struct ferry_job *self)
+{
+    struct ferry_fault *fault = &self->fault;
+    bool wire = ferry_status_class_of(fault->status) == FERRY_CLASS_WIRE || fault->status == FERRY_ERR_NOT_CONFIRMED;
+    bool starts = self->state == FERRY_JOB_CONNECTING || self->state == FERRY_JOB_LEAVING;
+    bool counts = self->by_link || strstr(self->says.said, "Brownout"); // to be in its loader is as it should be
+    if (self->says.verdict != FERRY_BOOT_LOG_FAILED || !wire || !starts || !counts)
+        return;
+    char what[sizeof fault->what];
+    snprintf(what, sizeof what, "%s (it says: %.70s); %.150s", self->says.meaning, self->says.said, fault->what);
+    snprintf(fault->what, sizeof fault->what, "%s", what);
+    ferry_fault_hint(fault, "%s", self->says.hint);
+}
+
 // The engine's own error, or the store's when it was the card that failed.
 static void take_engine_error(struct ferry_job *self)
 {
@@ -234,6 +249,7 @@ static void take_engine_error(struct ferry_job *self)
         ferry_link_route_fault(&self->in.link, ferry_job_plan(self), &error, &self->fault);
     else
         ferry_fault_engine(&self->fault, &error);
+    take_boot_log(self);
     if (self->state == FERRY_JOB_LEAVING && self->result.verified && !self->by_link)
         ferry_fault_hint(&self->fault,
                          "the firmware is written and proved; press the target's reset button to start it");
@@ -450,13 +466,25 @@ static int use_link(struct ferry_job *self)
     return ferry_link_route_init(&self->in.link, &cfg);
 }
 
+static void on_trace(void *ctx, uint32_t now_ms, enum ferry_trace_dir dir, const uint8_t *bytes, size_t len)
+{
+    struct ferry_job *self = ctx;
+    bool starts = self->state == FERRY_JOB_CONNECTING || self->state == FERRY_JOB_LEAVING;
+    if (dir == FERRY_TRACE_FROM_TARGET && starts)
+        ferry_boot_log_feed(&self->says, bytes, len);
+    if (self->cfg.trace)
+        self->cfg.trace->bytes(self->cfg.trace->ctx, now_ms, dir, bytes, len);
+}
+
 static void make_pump(struct ferry_job *self)
 {
+    self->trace = (struct ferry_trace){.ctx = self, .bytes = on_trace};
+    ferry_boot_log_reset(&self->says);
     self->pump = (struct ferry_pump){.engine = self->engine.engine,
                                      .ops = self->engine.ops,
                                      .stream = self->cfg.stream,
                                      .lines = self->cfg.lines,
-                                     .trace = self->cfg.trace,
+                                     .trace = &self->trace,
                                      .supply = &self->supply,
                                      .output = ferry_job_take_output,
                                      .output_ctx = self};

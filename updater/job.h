@@ -28,6 +28,7 @@
 #include "ferry/io/stream.h"
 #include "ferry/io/trace.h"
 #include "ferry/pump/pump.h"
+#include "updater/boot_log.h"
 #include "updater/cargo.h"
 #include "updater/fault.h"
 #include "updater/journal.h"
@@ -121,6 +122,8 @@ struct ferry_job {
     bool by_link;
     struct ferry_job_engine engine;
     struct ferry_pump pump;
+    struct ferry_trace trace; // the pump's: what the target says while it starts, then cfg.trace
+    struct ferry_boot_log says;
     struct ferry_supply supply;    // the pump's: takes events, then asks data
     struct ferry_supply data;      // the store's
     struct ferry_store_pool *pool; // cfg.stores, or own

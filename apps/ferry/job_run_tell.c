@@ -108,19 +108,19 @@ static bool was_reset(const struct job_run *self)
     return !o->dry_run && self->session.port.has_lines && o->after == FERRY_AFTER_HARD_RESET;
 }
 
-static void boot_json(struct job_run *self, const struct cli_boot *boot)
+static void boot_json(struct job_run *self, const struct ferry_boot_log *boot)
 {
     static const char *const verdicts[] = {"silent", "starts", "loaded", "failed"};
     cJSON *object = cli_display_object();
     cJSON_AddStringToObject(object, "verdict", verdicts[boot->verdict]);
-    cJSON_AddStringToObject(object, "line", boot->line);
+    cJSON_AddStringToObject(object, "line", boot->said);
     cli_display_json(&self->session.display, "boot", object);
 }
 
 // Only what is known: the log that the target prints after its reset is the proof that it runs.
 static void what_now(struct job_run *self, char *text, size_t cap)
 {
-    struct cli_boot boot;
+    struct ferry_boot_log boot;
     const char *by_hand = cli_session_by_hand(&self->session);
     if (*by_hand || !was_reset(self)) {
         snprintf(text, cap, "%s", *by_hand ? by_hand : "The target stays in its loader.");
@@ -131,13 +131,13 @@ static void what_now(struct job_run *self, char *text, size_t cap)
         return;
     cli_boot_listen(&self->session, &boot);
     boot_json(self, &boot);
-    if (boot.verdict == CLI_BOOT_STARTS)
+    if (boot.verdict == FERRY_BOOT_LOG_STARTS)
         snprintf(text, cap, "The target was reset and starts without an error.");
-    else if (boot.verdict == CLI_BOOT_LOADED)
+    else if (boot.verdict == FERRY_BOOT_LOG_LOADED)
         snprintf(text, cap, "The new firmware runs.");
-    else if (boot.verdict == CLI_BOOT_FAILED)
-        snprintf(text, cap, "The target was reset, but %s (it says: %s); %s", boot.meaning, boot.line, boot.hint);
-    if (boot.verdict == CLI_BOOT_FAILED) {
+    else if (boot.verdict == FERRY_BOOT_LOG_FAILED)
+        snprintf(text, cap, "The target was reset, but %s (it says: %s); %s", boot.meaning, boot.said, boot.hint);
+    if (boot.verdict == FERRY_BOOT_LOG_FAILED) {
         cli_display_warning(&self->session.display, text + strlen("The target was reset, but "));
         snprintf(text, cap, "The target was reset.");
     }

@@ -5,6 +5,7 @@
 #include "ferry/base/status.h"
 #include "ferry/chip/chip.h"
 #include "sim/chip/boot.h"
+#include "updater/path.h"
 
 enum { APP_DESC = 24 + 8 }; // image header, first segment's header
 
@@ -35,8 +36,8 @@ static void describe(struct link_ota *self, uint32_t address)
     memset(&self->app, 0, sizeof self->app);
     if (self->flash.read(self->flash.ctx, address + APP_DESC, bytes, sizeof bytes) == FERRY_OK)
         ferry_app_desc_parse(&self->app, bytes);
-    link_tell_ascii(self->app.project);
-    link_tell_ascii(self->app.version);
+    ferry_path_text(self->app.project, sizeof self->app.project, self->app.project);
+    ferry_path_text(self->app.version, sizeof self->app.version, self->app.version);
 }
 
 // The one that the loader of the virtual chip shows, too.

@@ -142,13 +142,6 @@ static int tell_reboot(void *ctx)
     return self->inner->reboot(self->inner->ctx);
 }
 
-void link_tell_ascii(char *text)
-{
-    for (; *text; text++)
-        if (*text < 0x20 || *text > 0x7e)
-            *text = '?';
-}
-
 struct ferry_sink link_tell_sink(struct link_tell *self, const struct ferry_sink *inner,
                                  void (*line)(void *ctx, const char *text), void *ctx)
 {

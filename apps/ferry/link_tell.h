@@ -19,7 +19,4 @@ struct link_tell {
 struct ferry_sink link_tell_sink(struct link_tell *self, const struct ferry_sink *inner,
                                  void (*line)(void *ctx, const char *text), void *ctx);
 
-// Texts go over the link as printable ASCII only; what a firmware's own name or version has besides becomes '?'.
-void link_tell_ascii(char *text);
-
 #endif

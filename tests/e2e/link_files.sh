@@ -56,8 +56,8 @@ check 'sender killed: what had arrived is not sent again' test "$(field skipped)
 # Refused, each by name; what is there stays.
 refused 6 'does not take the name' "$WORK/some.bin" --file ../some.bin -p "$URL"
 refused 6 'does not take the name' "$WORK/some.bin" --file .hidden -p "$URL"
-refused 2 'printable ASCII' "$WORK/some.bin" --file "$(printf 'a\tb')" -p "$URL"
-refused 2 '1 to 32 characters' "$WORK/some.bin" --file 123456789012345678901234567890123 -p "$URL"
+refused 2 'no control characters' "$WORK/some.bin" --file "$(printf 'a\tb')" -p "$URL"
+refused 2 '1 to 32 bytes' "$WORK/some.bin" --file 123456789012345678901234567890123 -p "$URL"
 refused 2 'not supported by this target' "$WORK/some.bin" --partition storage -p "$URL"
 refused 5 'not an ESP firmware image' "$WORK/some.bin" -p "$URL"
 refused 6 'is not there' "$WORK/nothing" --file x -p "$URL"
