@@ -86,6 +86,7 @@ void FerryFlasher::init()
     cfg.block_size = sizeof block_;
     cfg.chip = FERRY_CHIP_ANY;
     cfg.has_lines = lines_.present();
+    cfg.connect_attempts = 3;
     cfg.baud = wire_.io.set_baud != nullptr ? baud_ : 115200;
     ferry_flasher_init(&engine_, &cfg);
     basic_ = {};

@@ -1,0 +1,1 @@
+// See Arduino.h. The card in these tests needs no bus.
