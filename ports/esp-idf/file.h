@@ -3,6 +3,7 @@
 #ifndef PORTS_ESP_IDF_FILE_H
 #define PORTS_ESP_IDF_FILE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "ferry/io/source.h"
@@ -13,7 +14,7 @@ struct ferry_idf_file {
     uint32_t size, at; // bytes; where the file stands, so that reads in order need no seek
 };
 
-// Opens a regular file of at most 4 GiB - 1. Fills *source, whose ctx is self (which has to stay where it is). Its
+// Opens a regular file of at most 2 GiB - 1. Fills *source, whose ctx is self (which has to stay where it is). Its
 // read() blocks as long as the card does and returns FERRY_ERR_STORAGE_READ, also when the card was taken out; after
 // that open it again. 0; FERRY_ERR_STORAGE_MISSING, FERRY_ERR_STORAGE_READ with *error.
 int ferry_idf_file_open(struct ferry_idf_file *self, const char *path, struct ferry_source *source,

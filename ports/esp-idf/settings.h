@@ -16,7 +16,8 @@
 // nvs_flash_init(), with an erase of the partition only where ESP-IDF says that its format cannot be used (no free
 // page, newer version). May be called again. 0, FERRY_ERR_STORAGE_MISSING (no partition nvs), FERRY_ERR_STORAGE_READ.
 int ferry_idf_settings_init(struct ferry_idf_error *error);
-// Copies the text, cut to cap - 1; returns its length. value = NULL or "" with set_text() removes it.
+// Copies the text and returns its length; one that does not fit counts as not there. cap > 0. value = NULL or "" with
+// set_text() removes it.
 size_t ferry_idf_settings_text(const char *name, const char *otherwise, char *out, size_t cap);
 int ferry_idf_settings_set_text(const char *name, const char *value); // 0, FERRY_ERR_ARG, FERRY_ERR_STORAGE_WRITE
 int32_t ferry_idf_settings_number(const char *name, int32_t otherwise);
