@@ -22,7 +22,7 @@
 #include "ports/esp-idf/digest.h"
 #include "tell.h"
 
-#define STACK 10240 // bytes; see the README for what is used of it
+#define STACK 16384 // bytes; see the README for what is used of it
 #define PRIORITY 5
 #define ORDERS 4
 #define LONGEST_MS 50 // between looks at the orders
