@@ -58,7 +58,8 @@ static int status_of(const char *sqlstate)
         {"42501", FERRY_ERR_STORAGE_WRITE},   // no permission
         {"42883", FERRY_ERR_STORAGE_DAMAGED}, // our function is gone
         {"42P01", FERRY_ERR_STORAGE_DAMAGED}, // our table is gone
-        {"XX00", FERRY_ERR_STORAGE_DAMAGED},  // corrupted data or index
+        {"XX001", FERRY_ERR_STORAGE_DAMAGED},
+        {"XX002", FERRY_ERR_STORAGE_DAMAGED}, // corrupted data, index
     };
     for (size_t i = 0; sqlstate && i < sizeof table / sizeof table[0]; i++)
         if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0)

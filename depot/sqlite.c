@@ -58,6 +58,7 @@ static int status_of(int code)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_FORMAT:
+    case SQLITE_ERROR: // the statements are right: a table is missing, or is another one
         return FERRY_ERR_STORAGE_DAMAGED;
     case SQLITE_NOMEM:
         return FERRY_ERR_NO_MEMORY;

@@ -5,6 +5,7 @@
 #   postgres.sh kill DIR    kill -9 of all its processes, as a machine that loses power would
 #   postgres.sh again DIR   starts it again after kill
 #   postgres.sh stop DIR    stops and removes it
+# FERRY_TEST_POSTGRES_MB=N at start: the tables lie on a file system of their own of N MB (needs a mount namespace).
 set -eu
 BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
 if [ ! -x "${BIN:-}/postgres" ]; then
@@ -21,7 +22,10 @@ launch() {
     }
 }
 finish() {
+    cd /
     as_user "$BIN/pg_ctl" -D "$1/data" -m immediate -w -s stop >/dev/null 2>&1 || true
+    rm -f "$1/data/filler"
+    umount "$1/data" 2>/dev/null || true
     rm -rf "$1"
 }
 guard() { # PID DIR
@@ -34,7 +38,13 @@ start)
     dir=$(mktemp -d /tmp/ferry-pg.XXXXXX)
     chmod 755 "$dir"
     [ "$(id -u)" != 0 ] || chown postgres "$dir"
-    as_user "$BIN/initdb" -D "$dir/data" -A trust -U ferry -E UTF8 --no-locale --no-sync >/dev/null
+    small=${FERRY_TEST_POSTGRES_MB:-}
+    if [ -n "$small" ]; then
+        mkdir "$dir/data"
+        mount -t tmpfs -o "size=${small}m" none "$dir/data"
+        chown postgres "$dir/data"
+    fi
+    as_user "$BIN/initdb" -D "$dir/data" ${small:+-X "$dir/log.d"} -A trust -U ferry -E UTF8 --no-locale --no-sync >/dev/null
     cat >>"$dir/data/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$dir'
@@ -59,7 +69,7 @@ kill)
 again) launch "$2" ;;
 stop) finish "$2" ;;
 *)
-    sed -n '2,7p' "$0"
+    sed -n '2,8p' "$0"
     exit 2
     ;;
 esac
