@@ -161,7 +161,10 @@ static enum ferry_job_route route(void)
 static void start_one(unsigned port, const struct ferry_updater_wish *wish)
 {
     struct ferry_fault fault;
-    int status = ferry_updater_start(&bench.updater, port, wish);
+    struct ferry_updater_wish own = *wish;
+    if (bench_ports_only_link(port))
+        own.route = FERRY_JOB_ROUTE_LINK;
+    int status = ferry_updater_start(&bench.updater, port, &own);
     if (status == FERRY_OK) {
         bench.updater.ports[port].has_last = false;
         tell("%s: %s", name_of(port), wish->probe ? "looking who is there" : "connecting");
@@ -188,7 +191,7 @@ static void start(const struct bench_order *order)
         wish.erase_all = ferry_settings_on(kept_settings(), "erase_all");
     }
     for (unsigned i = 0; i < BOARD_TARGETS; i++)
-        if (order->port == BENCH_ALL || order->port == i)
+        if (order->port == i || (order->port == BENCH_ALL && bench_ports_used(i)))
             start_one(i, &wish);
 }
 

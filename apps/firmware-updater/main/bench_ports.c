@@ -1,12 +1,16 @@
 #include "bench_ports.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "board.h"
 #include "ferry/base/status.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "kept.h"
+#include "ports/esp-idf/tcp.h"
+#include "updater/json.h"
 
 #define BLOCK (6144 + 64) // the largest block that a ROM loader takes, with its frame
 
@@ -18,8 +22,12 @@ static struct {
         struct ferry_idf_lines idf_lines;
         struct ferry_stream stream;
         struct ferry_lines lines;
-        uint8_t *block;
-    } wires[BOARD_TARGETS];
+    } wires[BOARD_WIRES];
+#if BOARD_NET
+    struct ferry_idf_tcp tcp;
+    struct ferry_stream net;
+#endif
+    uint8_t *blocks[BOARD_TARGETS];
 } ports;
 
 void bench_ports_init(struct ferry_idf_clock *clock)
@@ -41,10 +49,6 @@ static int open_wire(struct wire *wire, unsigned port, struct ferry_fault *fault
     struct ferry_idf_uart_cfg uart = board_uarts[port];
     const struct ferry_idf_lines_cfg *lines = &board_lines[port];
     uart.clock = ports.clock;
-    if (!wire->block)
-        wire->block = malloc(BLOCK);
-    if (!wire->block)
-        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, board_target_names[port], "no memory for the block buffer");
     if (ferry_idf_uart_open(&wire->uart, &uart, &wire->stream, &error) < 0)
         return give(fault, &error, port);
     wire->has_lines = lines->reset_pin >= 0 && lines->boot_pin >= 0;
@@ -56,34 +60,88 @@ static int open_wire(struct wire *wire, unsigned port, struct ferry_fault *fault
     return FERRY_OK;
 }
 
-// The wire stays open between jobs: its buffers are taken once.
-int bench_ports_open(void *ctx, unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+// A wire stays open between jobs: its buffers are taken once.
+static int take_wire(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
 {
     struct wire *wire = &ports.wires[port];
-    const struct ferry_settings *s = kept_settings();
-    (void)ctx;
     int status = wire->open ? FERRY_OK : open_wire(wire, port, fault);
     if (status < 0)
         return status;
     job->stream = &wire->stream;
     job->lines = wire->has_lines ? &wire->lines : NULL;
     job->after = wire->has_lines ? FERRY_AFTER_HARD_RESET : FERRY_AFTER_NO_RESET;
+    job->flasher.has_lines = wire->has_lines;
+    job->link.sender.start_baud = ferry_settings_number(kept_settings(), "link_baud");
+    job->link.sender.baud = ferry_settings_number(kept_settings(), "baud");
+    return FERRY_OK;
+}
+
+// ---- the network ----
+
+#if BOARD_NET
+static int take_net(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+{
+    struct ferry_idf_error error = {0};
+    char host[FERRY_SETTINGS_TEXT];
+    uint32_t number = 0;
+    snprintf(host, sizeof host, "%s", ferry_settings_text(kept_settings(), "net.target"));
+    char *colon = strrchr(host, ':');
+    if (colon && (!ferry_json_number(colon + 1, &number) || number > UINT16_MAX))
+        return ferry_fault_set(fault, FERRY_ERR_ARG, "net.target", "\"%s\" is no address[:port]", host);
+    if (colon)
+        *colon = 0;
+    if (ferry_idf_tcp_dial(&ports.tcp, host, (uint16_t)number, false, ports.clock, &ports.net, &error) < 0)
+        return give(fault, &error, port);
+    job->stream = &ports.net;
+    return FERRY_OK;
+}
+#else
+static int take_net(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+{
+    (void)job;
+    return ferry_fault_set(fault, FERRY_ERR_ARG, "", "there is no port %u", port);
+}
+#endif
+
+bool bench_ports_only_link(unsigned port)
+{
+    return port >= BOARD_WIRES;
+}
+
+bool bench_ports_used(unsigned port)
+{
+    return port < BOARD_WIRES || ferry_settings_text(kept_settings(), "net.target")[0];
+}
+
+// ---- for the updater ----
+
+int bench_ports_open(void *ctx, unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+{
+    (void)ctx;
+    uint8_t **block = &ports.blocks[port];
+    if (!*block)
+        *block = malloc(BLOCK);
+    if (!*block)
+        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, board_target_names[port], "no memory for the block buffer");
     job->flasher = (struct ferry_flasher_cfg){
-        .block = wire->block,
+        .block = *block,
         .block_size = BLOCK,
         .chip = FERRY_CHIP_ANY,
-        .has_lines = wire->has_lines,
-        .baud = ferry_settings_number(s, "baud"),
+        .baud = ferry_settings_number(kept_settings(), "baud"),
         .connect_attempts = 3,
     };
-    job->link.sender.start_baud = ferry_settings_number(s, "link_baud");
-    job->link.sender.baud = ferry_settings_number(s, "baud");
-    return FERRY_OK;
+    return port < BOARD_WIRES ? take_wire(port, job, fault) : take_net(port, job, fault);
 }
 
 void bench_ports_close(void *ctx, unsigned port)
 {
     (void)ctx;
+#if BOARD_NET
+    if (port >= BOARD_WIRES) {
+        ferry_idf_tcp_close(&ports.tcp);
+        return;
+    }
+#endif
     struct wire *wire = &ports.wires[port];
     if (wire->open && wire->has_lines)
         wire->lines.set(wire->lines.ctx, false, false);
@@ -91,8 +149,8 @@ void bench_ports_close(void *ctx, unsigned port)
 
 void bench_ports_release(unsigned port)
 {
-    struct wire *wire = &ports.wires[port];
-    if (!wire->open || !wire->has_lines)
+    struct wire *wire = port < BOARD_WIRES ? &ports.wires[port] : NULL;
+    if (!wire || !wire->open || !wire->has_lines)
         return;
     wire->lines.set(wire->lines.ctx, true, false);
     vTaskDelay(pdMS_TO_TICKS(100));

@@ -6,6 +6,9 @@
 #include "updater/updater.h"
 
 void bench_ports_init(struct ferry_idf_clock *clock);
+// There may be a target: false for the network's as long as it has no address.
+bool bench_ports_used(unsigned port);
+bool bench_ports_only_link(unsigned port); // no ROM loader can be reached there
 // As struct ferry_updater_cfg has them.
 int bench_ports_open(void *ctx, unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault);
 void bench_ports_close(void *ctx, unsigned port);

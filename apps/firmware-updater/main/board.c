@@ -2,8 +2,11 @@
 
 const char *const board_target_names[BOARD_TARGETS] = {
     "T1",
-#if BOARD_TARGETS > 1
+#if BOARD_WIRES > 1
     "T2",
+#endif
+#if BOARD_NET
+    "NET",
 #endif
 };
 
@@ -24,12 +27,12 @@ const struct ferry_idf_card_cfg board_card = {
     .files = 20, // the files of two builds, the log, two journals
 };
 
-const struct ferry_idf_uart_cfg board_uarts[BOARD_TARGETS] = {
+const struct ferry_idf_uart_cfg board_uarts[BOARD_WIRES] = {
     {.port = CONFIG_FERRY_UPDATER_T1_UART,
      .tx_pin = CONFIG_FERRY_UPDATER_T1_TX,
      .rx_pin = CONFIG_FERRY_UPDATER_T1_RX,
      .pull_up_rx = true},
-#if BOARD_TARGETS > 1
+#if BOARD_WIRES > 1
     {.port = CONFIG_FERRY_UPDATER_T2_UART,
      .tx_pin = CONFIG_FERRY_UPDATER_T2_TX,
      .rx_pin = CONFIG_FERRY_UPDATER_T2_RX,
@@ -43,9 +46,9 @@ const struct ferry_idf_uart_cfg board_uarts[BOARD_TARGETS] = {
 #define INVERTED .reset_inverted = false, .boot_inverted = false
 #endif
 
-const struct ferry_idf_lines_cfg board_lines[BOARD_TARGETS] = {
+const struct ferry_idf_lines_cfg board_lines[BOARD_WIRES] = {
     {.reset_pin = CONFIG_FERRY_UPDATER_T1_RESET, .boot_pin = CONFIG_FERRY_UPDATER_T1_BOOT, INVERTED},
-#if BOARD_TARGETS > 1
+#if BOARD_WIRES > 1
     {.reset_pin = CONFIG_FERRY_UPDATER_T2_RESET, .boot_pin = CONFIG_FERRY_UPDATER_T2_BOOT, INVERTED},
 #endif
 };

@@ -9,14 +9,20 @@
 
 #define BOARD_CARD_PATH "/sdcard"
 #if CONFIG_FERRY_UPDATER_TWO_TARGETS
-#define BOARD_TARGETS 2
+#define BOARD_WIRES 2
 #else
-#define BOARD_TARGETS 1
+#define BOARD_WIRES 1
 #endif
+#if CONFIG_FERRY_UPDATER_NETWORK
+#define BOARD_NET 1 // a receiver on the network, behind the wires
+#else
+#define BOARD_NET 0
+#endif
+#define BOARD_TARGETS (BOARD_WIRES + BOARD_NET)
 
-extern const char *const board_target_names[BOARD_TARGETS]; // "T1", "T2"
+extern const char *const board_target_names[BOARD_TARGETS]; // "T1", "T2", "NET"
 extern const struct ferry_idf_card_cfg board_card;
-extern const struct ferry_idf_uart_cfg board_uarts[BOARD_TARGETS]; // without a clock
-extern const struct ferry_idf_lines_cfg board_lines[BOARD_TARGETS];
+extern const struct ferry_idf_uart_cfg board_uarts[BOARD_WIRES]; // without a clock
+extern const struct ferry_idf_lines_cfg board_lines[BOARD_WIRES];
 
 #endif

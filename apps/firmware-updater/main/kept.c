@@ -64,6 +64,11 @@ static const struct ferry_web_setting rows[] = {
      .restart = true},
 #endif
 #if WIFI || ETHERNET
+    {.name = "net.target",
+     .kind = FERRY_WEB_TEXT,
+     .label = "Target on the network",
+     .hint = "address[:port] of a running receiver, for the target NET",
+     .max = 63},
     {.name = "web.token",
      .kind = FERRY_WEB_SECRET,
      .label = "Token of the web page",
@@ -84,7 +89,7 @@ static const char *const initial[] = {
     "on",    "",
 #endif
 #if WIFI || ETHERNET
-    "",
+    "",      "",
 #endif
 };
 _Static_assert(sizeof initial / sizeof initial[0] == COUNT, "an initial value for each setting");

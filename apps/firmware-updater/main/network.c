@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench_card.h"
+#include "bench_ports.h"
 #include "board.h"
 #include "esp_app_desc.h"
 #include "ferry/base/status.h"
@@ -163,6 +164,8 @@ static void start(struct ferry_updater *updater, const struct ferry_web_command 
                                       .verify_only = command->verify_only,
                                       .erase_all = command->erase_all,
                                       .force = command->force};
+    if (bench_ports_only_link(command->port))
+        wish.route = FERRY_JOB_ROUTE_LINK;
     snprintf(wish.cargo, sizeof wish.cargo, "%s", command->build);
     int status = ferry_updater_start(updater, command->port, &wish);
     if (status < 0)

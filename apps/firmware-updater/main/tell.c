@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "board.h"
 #include "ferry/base/status.h"
 
-#define PORTS 2
 #define STEP_PERCENT 10
 #define LOG_LINES 32
 
@@ -15,7 +15,7 @@ static struct {
     enum ferry_job_state state;
     bool target, plan;
     uint32_t percent;
-} told[PORTS];
+} told[BOARD_TARGETS];
 
 void tell(const char *format, ...)
 {
