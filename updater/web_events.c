@@ -91,6 +91,11 @@ static void job_members(struct ferry_web_json *json, const struct ferry_web_port
     ferry_web_json_text(json, "name", port->cargo);
     ferry_web_json_text(json, "version", port->version);
     ferry_web_json_text(json, "route", ferry_job_route_name(port->route));
+    ferry_web_json_open(json, "asked", '{');
+    ferry_web_json_text(json, "route", ferry_job_route_name(port->command.route));
+    ferry_web_json_bool(json, "erase_all", port->command.erase_all);
+    ferry_web_json_bool(json, "force", port->command.force);
+    ferry_web_json_close(json, '}');
     progress_json(json, port);
     notes_json(json, port);
     if (port->ended)

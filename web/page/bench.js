@@ -147,7 +147,7 @@ const actions = {
   async again(target) {
     const job = target.job;
     try {
-      await post('jobs', {target: target.id, kind: job.kind, build: job.build || undefined});
+      await post('jobs', {target: target.id, kind: job.kind, build: job.build || undefined, ...job.asked});
     } catch (error) { oops(error); }
   },
 };

@@ -1,0 +1,551 @@
+// The web API's requests: who may, what is told, what is asked of the updater. The outside anchors: the Fetch
+// Standard's and RFC 6750's headers (Origin, Sec-Fetch-Site, Authorization), the event-stream format of the HTML
+// Standard (taken apart here by its rules), cJSON as the reader of every answer.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ferry/base/http_text.h"
+#include "ferry/base/status.h"
+#include "tests/support/card.h"
+#include "tests/support/web_probe.h"
+#include "updater/web_json.h"
+
+static const char *const port_names[] = {"/dev/ttyUSB0", "socket://<script>alert(1)</script>:1", "\xff\x01\"\\"};
+
+struct rig {
+    char *dir;
+    struct ferry_card card;
+    struct ferry_web *web;
+    unsigned wakes, depth;
+};
+
+static void wake(void *ctx)
+{
+    struct rig *rig = ctx;
+    assert_int_equal(rig->depth, 0); // never under the lock: the server may come back at once
+    rig->wakes++;
+}
+
+static void lock(void *ctx)
+{
+    struct rig *rig = ctx;
+    assert_int_equal(rig->depth++, 0);
+}
+
+static void unlock(void *ctx)
+{
+    struct rig *rig = ctx;
+    assert_int_equal(--rig->depth, 0);
+}
+
+static struct rig *rig_new(const char *token)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    struct ferry_fault fault;
+    rig->dir = card_new();
+    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
+    struct ferry_web_cfg cfg = {.name = "bench <1>",
+                                .token = token,
+                                .card = &rig->card,
+                                .port_count = 3,
+                                .port_names = port_names,
+                                .rom = true,
+                                .start = true,
+                                .waker = {rig, wake},
+                                .lock = lock,
+                                .unlock = unlock,
+                                .ctx = rig};
+    rig->web = ferry_web_new(&cfg);
+    assert_non_null(rig->web);
+    return rig;
+}
+
+static void rig_free(struct rig *rig)
+{
+    ferry_web_free(rig->web);
+    card_remove(rig->dir);
+    free(rig);
+}
+
+static int status_of(struct rig *rig, const struct web_probe *probe)
+{
+    struct web_probe_answer answer = web_probe_call(rig->web, probe);
+    int status = answer.status;
+    if (status >= 400 && strcmp(probe->path, "/") != 0)
+        assert_true(web_probe_text(answer.json, "error")[0] && web_probe_text(answer.json, "what")[0]);
+    web_probe_free(&answer);
+    return status;
+}
+
+// ---- who may ----
+
+static void test_the_token(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new("correct horse");
+    static const struct {
+        const char *authorization;
+        int status;
+    } cases[] = {
+        {NULL, 401},
+        {"Bearer correct horse", 200},
+        {"bearer correct horse", 200}, // the scheme's name is without case
+        {"Bearer correct hors", 401},
+        {"Bearer correct horsex", 401},
+        {"Bearer ", 401},
+        {"Basic correct horse", 401},
+        {"correct horse", 401},
+        {"", 401},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static const char *const paths[] = {"/api/v1/builds", "/api/v1/targets", "/api/v1/history.csv",
+                                            "/api/v1/settings"};
+        for (size_t p = 0; p < 4; p++) {
+            struct web_probe probe = {
+                .method = "GET", .path = paths[p], .headers = {{"Authorization", cases[i].authorization}}};
+            assert_int_equal(status_of(rig, &probe), cases[i].status);
+        }
+        struct web_probe put = {.method = "PUT",
+                                .path = "/api/v1/files/x.bin",
+                                .body = "x",
+                                .len = 1,
+                                .headers = {{"Authorization", cases[i].authorization}},
+                                .query = {{"replace", "1"}}};
+        assert_int_equal(status_of(rig, &put), cases[i].status == 200 ? 201 : 401);
+        struct web_probe info = {
+            .method = "GET", .path = "/api/v1/info", .headers = {{"Authorization", cases[i].authorization}}};
+        struct web_probe_answer answer = web_probe_call(rig->web, &info);
+        assert_int_equal(answer.status, 200);
+        assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItem(answer.json, "ok")), cases[i].status == 200);
+        assert_int_equal(cJSON_HasObjectItem(answer.json, "name"), cases[i].status == 200);
+        web_probe_free(&answer);
+    }
+    struct web_probe page = {.method = "GET", .path = "/"};
+    assert_int_equal(status_of(rig, &page), 200);
+    struct web_probe nothing = {.method = "GET", .path = "/api/v1/nothing"};
+    assert_int_equal(status_of(rig, &nothing), 401); // what there is is nobody's business
+    rig_free(rig);
+}
+
+static void test_other_web_pages_cannot_use_this_browser(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    static const struct {
+        const char *host, *origin, *site;
+        int status;
+    } cases[] = {
+        {"192.168.1.9:8080", NULL, NULL, 202}, // curl
+        {"192.168.1.9:8080", "http://192.168.1.9:8080", "same-origin", 202},
+        {"ferry.local", "http://ferry.local", NULL, 202},
+        {"localhost:80", "http://localhost:80", NULL, 202},
+        {"[fe80::1]:8080", "http://[fe80::1]:8080", NULL, 202},
+        {"192.168.1.9:8080", "http://evil.example", NULL, 403},
+        {"192.168.1.9:8080", "http://192.168.1.9:8081", NULL, 403},
+        {"192.168.1.9:8080", "null", NULL, 403},
+        {"192.168.1.9:8080", NULL, "cross-site", 403},
+        {"192.168.1.9:8080", NULL, "same-site", 403},
+        {"192.168.1.9:8080", "http://192.168.1.9:8080.evil.example", NULL, 403},
+        {"evil.example", "http://evil.example", "same-origin", 403}, // a name that was pointed here
+        {"127.0.0.1.evil.example", NULL, NULL, 403},
+        {"localhost.evil.example", NULL, NULL, 403},
+        {"evil.example:80", NULL, NULL, 403},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct web_probe probe = {
+            .method = "POST",
+            .path = "/api/v1/jobs",
+            .body = "{\"target\":\"0\"}",
+            .len = 14,
+            .headers = {{"Host", cases[i].host}, {"Origin", cases[i].origin}, {"Sec-Fetch-Site", cases[i].site}}};
+        if (!cases[i].origin) {
+            probe.headers[1] = probe.headers[2];
+            probe.headers[2].name = NULL;
+            if (!cases[i].site)
+                probe.headers[1].name = NULL;
+        } else if (!cases[i].site) {
+            probe.headers[2].name = NULL;
+        }
+        struct ferry_web_command command;
+        int status = status_of(rig, &probe);
+        if (status != cases[i].status)
+            fail_msg("case %zu (%s, %s): %d", i, cases[i].host, cases[i].origin ? cases[i].origin : "", status);
+        assert_int_equal(ferry_web_take(rig->web, &command), status == 202);
+        struct ferry_updater_outcome outcome = {0};
+        ferry_web_tell_ended(rig->web, 0, NULL, &outcome);
+    }
+    rig_free(rig);
+}
+
+static void test_what_there_is_not(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    static const struct {
+        const char *method, *path;
+        int status;
+    } cases[] = {
+        {"GET", "/nothing", 404},
+        {"GET", "/api/v1/", 404},
+        {"GET", "/api/v1/buildsx", 404},
+        {"GET", "/api/v1/builds/x", 405},
+        {"POST", "/", 405},
+        {"DELETE", "/api/v1/settings", 405},
+        {"PUT", "/api/v1/files", 404},
+        {"PUT", "/api/v1/files/", 404},
+        {"DELETE", "/api/v1/jobs/1", 404},
+        {"DELETE", "/api/v1/jobs/x", 404},
+        {"DELETE", "/api/v1/builds/x", 404},
+        {"HEAD", "/api/v1/builds", 200},
+        {"OPTIONS", "/api/v1/jobs", 405},
+        {"GET", "/api/v1/depot/builds", 404},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct web_probe probe = {.method = cases[i].method, .path = cases[i].path};
+        if (status_of(rig, &probe) != cases[i].status)
+            fail_msg("%s %s: %d", cases[i].method, cases[i].path, status_of(rig, &probe));
+    }
+    rig_free(rig);
+}
+
+static void test_the_page_brings_nothing_from_elsewhere(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new("t");
+    struct web_probe_answer page = web_probe_get(rig->web, "/", 200);
+    const char *policy = web_probe_header(&page, "Content-Security-Policy");
+    assert_non_null(strstr(policy, "default-src 'none'"));
+    assert_non_null(strstr(policy, "frame-ancestors 'none'"));
+    assert_null(strstr(policy, "unsafe"));
+    assert_null(strstr(policy, "http"));
+    assert_string_equal(web_probe_header(&page, "Content-Encoding"), "gzip");
+    assert_memory_equal(page.text, "\x1f\x8b", 2);
+    struct web_probe again = {
+        .method = "GET", .path = "/index.html", .headers = {{"If-None-Match", web_probe_header(&page, "ETag")}}};
+    assert_int_equal(status_of(rig, &again), 304);
+    web_probe_free(&page);
+    rig_free(rig);
+}
+
+// ---- jobs ----
+
+static struct web_probe_answer start(struct rig *rig, const char *body)
+{
+    struct web_probe probe = {.method = "POST", .path = "/api/v1/jobs", .body = body, .len = strlen(body), .piece = 5};
+    return web_probe_call(rig->web, &probe);
+}
+
+static void expect_start(struct rig *rig, const char *body, int status)
+{
+    struct web_probe_answer answer = start(rig, body);
+    if (answer.status != status)
+        fail_msg("%s: %d instead of %d: %s", body, answer.status, status, answer.text);
+    web_probe_free(&answer);
+}
+
+static void test_wishes_reach_the_updater_once(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    struct ferry_web_command command;
+    char id[FERRY_WEB_ID], body[200];
+    card_put_app(rig->dir, "app.bin", "esp32c3");
+    struct ferry_fault fault;
+    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
+    ferry_web_build_id(&rig->card, &rig->card.list.items[0], id);
+    snprintf(body, sizeof body, "{\"target\":\"1\",\"build\":\"%s\",\"erase_all\":true,\"route\":\"rom\"}", id);
+    assert_false(ferry_web_take(rig->web, &command));
+    expect_start(rig, body, 202);
+    expect_start(rig, body, 409);
+    expect_start(rig, "{\"target\":\"0\",\"kind\":\"probe\"}", 202);
+    expect_start(rig, "{\"target\":\"2\",\"kind\":\"verify\"}", 202);
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_int_equal(command.wish, FERRY_WEB_PROBE);
+    assert_int_equal(command.port, 0);
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_int_equal(command.wish, FERRY_WEB_START);
+    assert_int_equal(command.port, 1);
+    assert_string_equal(command.build, id);
+    assert_true(command.erase_all && !command.force && !command.verify_only);
+    assert_ptr_equal(ferry_web_build(rig->web, command.build), &rig->card.list.items[0]);
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_true(command.verify_only);
+    assert_false(ferry_web_take(rig->web, &command));
+    rig_free(rig);
+}
+
+static void test_wishes_that_make_no_sense(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    static const struct {
+        const char *body;
+        int status;
+    } cases[] = {
+        {"", 422},
+        {"{", 422},
+        {"[]", 404},
+        {"null", 404},
+        {"{}", 404},
+        {"{\"target\":0}", 404},
+        {"{\"target\":\"3\"}", 404},
+        {"{\"target\":\"-1\"}", 404},
+        {"{\"target\":\"4294967296\"}", 404},
+        {"{\"target\":\"0\",\"build\":\"none\"}", 404},
+        {"{\"target\":\"0\",\"build\":\"depot:x\"}", 404},
+        {"{\"target\":\"0\",\"kind\":\"burn\"}", 422},
+        {"{\"target\":\"0\",\"route\":\"link\"}", 422},
+        {"{\"target\":\"0\",\"route\":\"moon\"}", 422},
+        {"{\"target\":\"0\",\"target\":\"1\"}", 422},
+        {"{\"target\":\"0\"}trailing", 422},
+    };
+    struct ferry_web_command command;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        expect_start(rig, cases[i].body, cases[i].status);
+    char *large = malloc(6000);
+    memset(large, ' ', 6000);
+    large[5999] = 0;
+    expect_start(rig, large, 413);
+    free(large);
+    assert_false(ferry_web_take(rig->web, &command));
+    rig_free(rig);
+}
+
+static void tell(struct rig *rig, unsigned port, enum ferry_job_state state)
+{
+    static struct ferry_job job;
+    memset(&job, 0, sizeof job);
+    job.state = state;
+    ferry_web_tell_job(rig->web, port, &job);
+}
+
+static int stop(struct rig *rig, const char *id)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/api/v1/jobs/%s", id);
+    struct web_probe probe = {.method = "DELETE", .path = path};
+    return status_of(rig, &probe);
+}
+
+static void test_stopping(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    struct ferry_web_command command;
+    expect_start(rig, "{\"target\":\"0\"}", 202);
+    assert_int_equal(stop(rig, "1"), 202); // the updater never hears of it
+    assert_false(ferry_web_take(rig->web, &command));
+    expect_start(rig, "{\"target\":\"0\"}", 202);
+    assert_true(ferry_web_take(rig->web, &command));
+    tell(rig, 0, FERRY_JOB_WRITING);
+    assert_int_equal(stop(rig, "1"), 404); // an old one
+    assert_int_equal(stop(rig, "2"), 202);
+    struct web_probe_answer jobs = web_probe_get(rig->web, "/api/v1/jobs", 200);
+    assert_string_equal(web_probe_text(cJSON_GetArrayItem(cJSON_GetObjectItem(jobs.json, "jobs"), 0), "state"),
+                        "stopping");
+    web_probe_free(&jobs);
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_int_equal(command.wish, FERRY_WEB_ABORT);
+    assert_int_equal(command.job, 2);
+    struct ferry_updater_outcome outcome = {.result.written = true};
+    ferry_fault_set(&outcome.fault, FERRY_ERR_CANCELLED, "", "cancelled");
+    ferry_web_tell_ended(rig->web, 0, NULL, &outcome);
+    assert_int_equal(stop(rig, "2"), 404);
+    expect_start(rig, "{\"target\":\"0\"}", 202);
+    rig_free(rig);
+}
+
+// ---- what is told ----
+
+static void test_hostile_texts_stay_texts(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    struct ferry_job_event event = {.kind = FERRY_EVENT_WARNING};
+    snprintf(event.text, sizeof event.text, "</script><img src=x>\"\\\x01\xff\xc0\xaf & \xe8\x8c\xb6");
+    tell(rig, 2, FERRY_JOB_WRITING);
+    ferry_web_tell_event(rig->web, 2, &event);
+    struct ferry_updater_outcome outcome = {0};
+    ferry_fault_set(&outcome.fault, FERRY_ERR_IMAGE_CHIP, "<b>where</b>", "<script>alert(1)</script>");
+    ferry_web_tell_ended(rig->web, 2, NULL, &outcome);
+    struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/targets", 200);
+    assert_null(strchr(answer.text, '<'));
+    const cJSON *target = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 2);
+    const cJSON *job = cJSON_GetObjectItem(target, "job");
+    assert_string_equal(web_probe_text(cJSON_GetObjectItem(job, "fault"), "what"), "<script>alert(1)</script>");
+    assert_string_equal(web_probe_text(cJSON_GetObjectItem(job, "fault"), "error"), "IMAGE_CHIP");
+    assert_string_equal(web_probe_text(cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 1), "port"),
+                        port_names[1]);
+    web_probe_free(&answer);
+    rig_free(rig);
+}
+
+// Takes an event stream apart: "target 0 writing" for every event, in order.
+static char *told(const char *text)
+{
+    static char out[4000];
+    char name[32] = "";
+    size_t at = 0;
+    out[0] = 0;
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        if (strncmp(text, "event: ", 7) == 0)
+            snprintf(name, sizeof name, "%.*s", (int)(len - 7), text + 7);
+        if (strncmp(text, "data: ", 6) == 0) {
+            cJSON *json = cJSON_ParseWithLength(text + 6, len - 6);
+            assert_non_null(json);
+            const cJSON *job = cJSON_GetObjectItem(json, "job");
+            at +=
+                (size_t)snprintf(out + at, sizeof out - at, "%s%s%s%s%s;", name, *web_probe_text(json, "id") ? " " : "",
+                                 web_probe_text(json, "id"), job ? " " : "", job ? web_probe_text(job, "state") : "");
+            cJSON_Delete(json);
+        }
+        text += len + (text[len] == '\n');
+    }
+    return out;
+}
+
+static void expect_events(struct rig *rig, const char *after, const char *expected)
+{
+    for (size_t cap = 1; cap < 5000; cap = cap * 7 + 3) { // however the server asks for it
+        struct web_probe probe = {.method = "GET",
+                                  .path = "/api/v1/events",
+                                  .answer_cap = cap < 4096 ? cap : 4096,
+                                  .headers = {{"Accept", "text/event-stream"}},
+                                  .query = {{"after", after}}};
+        struct web_probe_answer answer = web_probe_call(rig->web, &probe);
+        assert_string_equal(web_probe_header(&answer, "Content-Type"), "text/event-stream");
+        assert_true(answer.open);
+        assert_string_equal(told(answer.text), expected);
+        web_probe_free(&answer);
+    }
+}
+
+static void test_events_tell_every_last_state_in_order(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    expect_events(rig, "0", "target 0;target 1;target 2;builds;");
+    expect_events(rig, "4", "");
+    expect_events(rig, "99", "target 0;target 1;target 2;builds;"); // of an earlier run
+    tell(rig, 1, FERRY_JOB_CONNECTING);
+    tell(rig, 0, FERRY_JOB_CONNECTING);
+    tell(rig, 1, FERRY_JOB_WRITING); // the step in between is missed, the last state is not
+    expect_events(rig, "4", "target 0 connecting;target 1 writing;");
+    expect_events(rig, "2", "target 2;builds;target 0 connecting;target 1 writing;");
+    struct ferry_updater_outcome outcome = {0};
+    ferry_web_tell_ended(rig->web, 1, NULL, &outcome);
+    ferry_web_tell_card(rig->web, NULL);
+    expect_events(rig, "7", "target 1 done;history;builds;");
+    tell(rig, 1, FERRY_JOB_CONNECTING); // another job, by itself
+    expect_events(rig, "10", "target 1 connecting;");
+    assert_true(rig->wakes >= 5);
+    rig_free(rig);
+}
+
+static void test_polling_tells_the_same(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    tell(rig, 1, FERRY_JOB_CONNECTING);
+    struct web_probe probe = {.method = "GET",
+                              .path = "/api/v1/events",
+                              .headers = {{"Accept", "application/json"}},
+                              .query = {{"after", "0"}}};
+    struct web_probe_answer answer = web_probe_call(rig->web, &probe);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(answer.json, "events")), 4);
+    assert_int_equal(cJSON_GetObjectItem(answer.json, "seq")->valueint, 5);
+    web_probe_free(&answer);
+    probe.query[0].value = "5";
+    answer = web_probe_call(rig->web, &probe);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(answer.json, "events")), 0);
+    assert_int_equal(cJSON_GetObjectItem(answer.json, "seq")->valueint, 5);
+    web_probe_free(&answer);
+    rig_free(rig);
+}
+
+static void test_builds_wait_for_the_look_at_the_card(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(NULL);
+    struct ferry_web_command command;
+    struct web_probe probe = {.method = "POST", .path = "/api/v1/builds", .idle_most = 3};
+    struct web_probe_answer answer = web_probe_call(rig->web, &probe);
+    assert_true(answer.open); // nothing yet: the card is being looked at
+    assert_int_equal(answer.len, 0);
+    web_probe_free(&answer);
+    card_put_idf_build(rig->dir, "kettle", "esp32c3");
+    card_put_text(rig->dir, "torn/flasher_args.json", "{\"flash_files\"");
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_int_equal(command.wish, FERRY_WEB_LOOK);
+    struct ferry_fault fault = {0};
+    int status = ferry_card_open(&rig->card, rig->dir, NULL, &fault);
+    ferry_web_tell_card(rig->web, status < 0 ? &fault : NULL);
+    answer = web_probe_get(rig->web, "/api/v1/builds", 200);
+    const cJSON *build = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "builds"), 0);
+    assert_string_equal(web_probe_text(build, "kind"), "idf-build");
+    assert_string_equal(web_probe_text(build, "path"), "kettle/flasher_args.json");
+    assert_string_equal(cJSON_GetArrayItem(cJSON_GetObjectItem(build, "chips"), 0)->valuestring, "esp32c3");
+    const cJSON *refused = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "refused"), 0);
+    assert_true(web_probe_text(refused, "what")[0] && web_probe_text(refused, "hint")[0]);
+    assert_false(cJSON_HasObjectItem(answer.json, "fault"));
+    web_probe_free(&answer);
+    rig_free(rig);
+}
+
+static void test_json_of_any_bytes_is_json(void **state)
+{
+    (void)state;
+    uint32_t seed = 20260501;
+    for (int round = 0; round < 3000; round++) {
+        char text[64], out[900];
+        size_t len = 0;
+        for (; len < sizeof text - 1; len++) {
+            seed = seed * 1664525 + 1013904223;
+            text[len] = (char)(seed >> 24);
+            if (seed % 61 == 0 || !text[len])
+                break;
+        }
+        text[len] = 0;
+        struct ferry_web_json json = ferry_web_json_begin(out, sizeof out);
+        ferry_web_json_open(&json, NULL, '{');
+        ferry_web_json_text(&json, text, text);
+        ferry_web_json_number(&json, "n", -5);
+        ferry_web_json_close(&json, '}');
+        cJSON *parsed = cJSON_Parse(out);
+        if (json.full || !parsed || !ferry_http_text_utf8(out, json.len))
+            fail_msg("round %d: %s", round, out);
+        if (ferry_http_text_utf8(text, len) && text[0])
+            assert_string_equal(web_probe_text(parsed, text), text);
+        cJSON_Delete(parsed);
+        struct ferry_web_json small = ferry_web_json_begin(out, 16); // never beyond its end
+        ferry_web_json_text(&small, text, text);
+        assert_true(small.len < 16 && out[small.len] == 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_token),
+        cmocka_unit_test(test_other_web_pages_cannot_use_this_browser),
+        cmocka_unit_test(test_what_there_is_not),
+        cmocka_unit_test(test_the_page_brings_nothing_from_elsewhere),
+        cmocka_unit_test(test_wishes_reach_the_updater_once),
+        cmocka_unit_test(test_wishes_that_make_no_sense),
+        cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_hostile_texts_stay_texts),
+        cmocka_unit_test(test_events_tell_every_last_state_in_order),
+        cmocka_unit_test(test_polling_tells_the_same),
+        cmocka_unit_test(test_builds_wait_for_the_look_at_the_card),
+        cmocka_unit_test(test_json_of_any_bytes_is_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
