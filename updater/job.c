@@ -99,6 +99,7 @@ static void link_region(struct ferry_job *self, const uint32_t *a)
     self->result.bytes_written = a[1];
     self->result.bytes_skipped = a[2];
     self->result.verified = true;
+    self->retries = self->result.retries; // those for want of an answer after the restart say nothing about the line
     self->state = FERRY_JOB_LEAVING;
 }
 
@@ -106,6 +107,8 @@ static void take_events(struct ferry_job *self)
 {
     struct ferry_event event;
     while (self->engine.ops->event(self->engine.engine, &event)) {
+        if (self->by_link)
+            ferry_link_route_event(&self->in.link, &event);
         if (self->by_link && event.kind == FERRY_EVENT_REGION)
             link_region(self, event.a);
         if (event.kind == FERRY_EVENT_SEGMENT) {
@@ -194,11 +197,16 @@ static void link_outcome(struct ferry_job *self)
     const struct ferry_plan *plan = ferry_job_plan(self);
     if (self->result.resumed > self->result.bytes_skipped)
         self->result.resumed = self->result.bytes_skipped;
-    bool firmware = plan && plan->manifest.kind == FERRY_MANIFEST_FIRMWARE;
-    if (!firmware || !info || self->fault.status < 0 || self->cfg.dry_run)
+    if (!plan || !info || self->fault.status < 0 || self->cfg.dry_run)
         return;
+    char text[FERRY_JOB_TEXT];
+    if (ferry_link_route_warn_line(plan, self->retries, text, sizeof text))
+        ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
+    if (ferry_link_route_warn_trial(&self->in.link, plan, text, sizeof text))
+        ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
     bool runs = self->in.link.there || !self->cfg.link.no_reboot;
-    self->result.confirmed = runs && !self->cfg.link.no_confirm;
+    bool firmware = plan->manifest.kind == FERRY_MANIFEST_FIRMWARE;
+    self->result.confirmed = firmware && runs && !self->cfg.link.no_confirm;
 }
 
 void ferry_job_end(struct ferry_job *self, uint32_t now_ms)
@@ -246,7 +254,8 @@ static void take_engine_error(struct ferry_job *self)
     if (storage && storage->status < 0 && error.status == storage->status)
         self->fault = *storage;
     else if (self->by_link)
-        ferry_link_route_fault(&self->in.link, ferry_job_plan(self), &error, &self->fault);
+        ferry_link_route_fault(&self->in.link, ferry_job_plan(self), self->state == FERRY_JOB_LEAVING, &error,
+                               &self->fault);
     else
         ferry_fault_engine(&self->fault, &error);
     take_boot_log(self);

@@ -142,6 +142,7 @@ struct ferry_job {
     struct ferry_job_result result;
     struct ferry_progress progress;
     uint32_t started_ms;
+    uint32_t retries; // link: until all was there
     bool started, ended, cancelled;
     struct ferry_job_event events[FERRY_JOB_EVENTS];
     uint8_t event_at, event_count;

@@ -224,6 +224,9 @@ static int fits_link(struct ferry_job *self)
     int status = ferry_link_route_check(&self->in.link, plan, &self->fault);
     if (status < 0)
         return status;
+    char text[FERRY_JOB_TEXT];
+    if (ferry_link_route_warn_project(&self->in.link, plan, text, sizeof text))
+        ferry_job_push(self, FERRY_EVENT_WARNING, text, NULL);
     const struct ferry_slot *to = ferry_link_route_slot(info, FERRY_SLOT_TARGET);
     bool firmware = plan->manifest.kind == FERRY_MANIFEST_FIRMWARE;
     snprintf(self->result.slot, sizeof self->result.slot, "%s", !firmware ? plan->manifest.name : to ? to->label : "");

@@ -5,6 +5,8 @@
 
 #include "ferry/base/status.h"
 
+#define RETRIES_WORTH_TELLING 10u
+
 int ferry_link_route_init(struct ferry_link_route *self, const struct ferry_link_route_cfg *cfg)
 {
     memset(self, 0, sizeof *self);
@@ -96,6 +98,53 @@ int ferry_link_route_start(struct ferry_link_route *self, enum ferry_rom_op op, 
     }
 }
 
+// ---- worth telling ----
+
+static bool other_project(const struct ferry_target_info *info, const struct ferry_manifest *m)
+{
+    return m->kind == FERRY_MANIFEST_FIRMWARE && info->project[0] && m->project[0] &&
+           strcmp(info->project, m->project) != 0;
+}
+
+bool ferry_link_route_warn_project(const struct ferry_link_route *self, const struct ferry_plan *plan, char *out,
+                                   size_t cap)
+{
+    const struct ferry_target_info *info = &self->sender.target;
+    if (!other_project(info, &plan->manifest))
+        return false;
+    snprintf(out, cap, "the target runs the project %s; this is %s", info->project, plan->manifest.project);
+    return true;
+}
+
+void ferry_link_route_event(struct ferry_link_route *self, const struct ferry_event *event)
+{
+    if (event->kind == FERRY_EVENT_STEP && strcmp(event->text, "confirming") == 0)
+        self->on_trial = true; // asked for only then
+}
+
+// It was CONFIRMED when it answered for the first time, and nobody had been asked.
+bool ferry_link_route_warn_trial(const struct ferry_link_route *self, const struct ferry_plan *plan, char *out,
+                                 size_t cap)
+{
+    const struct ferry_manifest *m = &plan->manifest;
+    if (m->kind != FERRY_MANIFEST_FIRMWARE || self->there || self->on_trial || self->cfg.no_reboot ||
+        (m->options & FERRY_MANIFEST_NO_TRIAL) || self->sender.target.boot_state != FERRY_BOOT_CONFIRMED)
+        return false;
+    snprintf(out, cap,
+             "the new firmware was not on trial: it marks itself valid at its start (Arduino does unless "
+             "verifyRollbackLater() returns true), so that a bad one would stay");
+    return true;
+}
+
+bool ferry_link_route_warn_line(const struct ferry_plan *plan, uint32_t retries, char *out, size_t cap)
+{
+    if (retries < RETRIES_WORTH_TELLING || retries <= plan->manifest.size / 65536)
+        return false;
+    snprintf(out, cap, "the line loses bytes: %lu parts had to be sent again; ferry link-test says in which direction",
+             (unsigned long)retries);
+    return true;
+}
+
 // ---- whether it fits ----
 
 static int no_slot(const struct ferry_target_info *info, struct ferry_fault *fault)
@@ -134,6 +183,27 @@ int ferry_link_route_check(const struct ferry_link_route *self, const struct fer
 
 // ---- what went wrong ----
 
+// What brings the old firmware back, in terms of what to do about it.
+static void hint_trial(const struct ferry_link_route *self, struct ferry_fault *fault)
+{
+    const struct ferry_target_info *info = &self->sender.target;
+    bool told = info->boot_state == FERRY_BOOT_REVERTED;
+    if (told && info->give_up == FERRY_GIVE_UP_NOT_CONFIRMED)
+        ferry_fault_hint(fault, "somebody has to confirm a new firmware: the updater does unless it is told not to, or "
+                                "the firmware's own self test; a slow start needs a longer confirm time");
+    else if (told && info->give_up == FERRY_GIVE_UP_CRASHED)
+        ferry_fault_hint(fault,
+                         "read the target's log: it says where the new firmware crashes; a weak supply that breaks "
+                         "down at the first start looks the same");
+    else if (told && info->give_up == FERRY_GIVE_UP_INVALID)
+        ferry_fault_hint(fault,
+                         "is it signed or encrypted as this target's bootloader wants it, and built for its chip "
+                         "revision?");
+    else if (!told)
+        ferry_fault_hint(fault, "build the new firmware with the receiver in it, or it can never be updated again; the "
+                                "target returns to the old one by itself when the trial is over");
+}
+
 // A refusal in the words of a person: the cause is the state of the target, not a wrong call.
 static void explain(const struct ferry_link_route *self, const struct ferry_manifest *m, struct ferry_fault *fault)
 {
@@ -143,6 +213,8 @@ static void explain(const struct ferry_link_route *self, const struct ferry_mani
     } else if (fault->status == FERRY_ERR_STORAGE_PATH && m->kind == FERRY_MANIFEST_FILE) {
         ferry_fault_set(fault, fault->status, "", "the target does not take the name %s", m->name);
         ferry_fault_hint(fault, "use a plain name: no folders, no dot in front, and none that a folder has there");
+    } else if (fault->status == FERRY_ERR_NOT_CONFIRMED) {
+        hint_trial(self, fault);
     } else if (fault->status == FERRY_ERR_STATE && self->sender.target.boot_state == FERRY_BOOT_TRIAL) {
         ferry_fault_set(fault, FERRY_ERR_BUSY, "",
                         "the firmware that runs on the target is itself on trial, and its slot must not be lost yet");
@@ -150,12 +222,34 @@ static void explain(const struct ferry_link_route *self, const struct ferry_mani
     }
 }
 
-int ferry_link_route_fault(const struct ferry_link_route *self, const struct ferry_plan *plan,
+// Nobody answers: the loader may still be reached, by hand where the wire has no reset line.
+static void hint_loader(struct ferry_fault *fault)
+{
+    char hint[sizeof fault->hint];
+    snprintf(hint, sizeof hint, "%.130s; a target without a receiver takes firmware by its serial loader: --route rom",
+             fault->hint);
+    snprintf(fault->hint, sizeof fault->hint, "%s", hint);
+}
+
+// Whatever arrives then is of the start, or noise.
+static bool is_silence(int status)
+{
+    return status == FERRY_ERR_NO_ANSWER || status == FERRY_ERR_GARBAGE || status == FERRY_ERR_NOISE;
+}
+
+int ferry_link_route_fault(const struct ferry_link_route *self, const struct ferry_plan *plan, bool restarted,
                            const struct ferry_error *error, struct ferry_fault *fault)
 {
     ferry_fault_engine(fault, error);
+    if (error->status == FERRY_ERR_TX_PATH && error->detail && error->detail[0]) // it has no download mode
+        ferry_fault_set(fault, error->status, "", "%s: %s", error->step, error->detail);
+    if (restarted && is_silence(error->status))
+        ferry_fault_set(fault, FERRY_ERR_NOT_CONFIRMED, "",
+                        "nothing answers after the restart: the new firmware has no receiver, or does not run");
     fault->peer_code = -1; // it is the status itself, which the text tells
     if (plan)
         explain(self, &plan->manifest, fault);
+    else if (fault->status == FERRY_ERR_NO_ANSWER || fault->status == FERRY_ERR_TX_PATH)
+        hint_loader(fault);
     return fault->status;
 }

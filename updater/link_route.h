@@ -34,6 +34,7 @@ struct ferry_link_route {
     unsigned rate; // 0: cfg.sender.start_baud; then cfg.start_rates[rate - 1]
     bool known;    // CONNECT has ended well
     bool there;    // the target runs this firmware already
+    bool on_trial; // the new firmware was on trial when it answered
 };
 
 // 0 or what ferry_link_sender_init() says. Copies cfg.
@@ -56,8 +57,18 @@ const struct ferry_slot *ferry_link_route_slot(const struct ferry_target_info *i
 // FERRY_ERR_TOO_LARGE_PARTITION with *fault.
 int ferry_link_route_check(const struct ferry_link_route *self, const struct ferry_plan *plan,
                            struct ferry_fault *fault);
-// The sender's error in the words of a person; plan NULL = none yet. Returns the status.
-int ferry_link_route_fault(const struct ferry_link_route *self, const struct ferry_plan *plan,
+// Worth a warning before anything is sent (another project), and when all has ended well: the new firmware was not on
+// trial; the line is bad (retries: of the sender's progress). False: nothing to tell.
+bool ferry_link_route_warn_project(const struct ferry_link_route *self, const struct ferry_plan *plan, char *out,
+                                   size_t cap);
+bool ferry_link_route_warn_trial(const struct ferry_link_route *self, const struct ferry_plan *plan, char *out,
+                                 size_t cap);
+bool ferry_link_route_warn_line(const struct ferry_plan *plan, uint32_t retries, char *out, size_t cap);
+// Takes an event of the sender: it is where a trial can be seen.
+void ferry_link_route_event(struct ferry_link_route *self, const struct ferry_event *event);
+// The sender's error in the words of a person; plan NULL = none yet, restarted: the target was restarted into what was
+// sent. Returns the status.
+int ferry_link_route_fault(const struct ferry_link_route *self, const struct ferry_plan *plan, bool restarted,
                            const struct ferry_error *error, struct ferry_fault *fault);
 
 #endif
