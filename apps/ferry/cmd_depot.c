@@ -210,6 +210,8 @@ int cmd_depot(int argc, char **argv)
         overview();
         return 0;
     }
+    if (strcmp(argv[1], "serve") == 0)
+        return cmd_depot_serve(argc - 1, argv + 1);
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return run(&commands[i], argc - 1, argv + 1);
