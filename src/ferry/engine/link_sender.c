@@ -40,6 +40,7 @@ int ferry_link_sender_start(struct ferry_link_sender *self, const struct ferry_l
     memset(&self->error, 0, sizeof self->error);
     self->repairs = 0;
     self->rebooted = self->was_connected = self->end_asked = self->reboot_asked = false;
+    self->overrun_told = false;
     self->next_hello_ms = now_ms;
     self->skipped = self->wire_bytes = self->retries = 0;
     // A receiver that has not heard us for a while has gone back to its start rate.

@@ -123,7 +123,7 @@ struct ferry_link_sender {
     // Data.
     uint32_t range_start, range_end, next_offset, sent_to, limit, received;
     uint16_t next_seq, oldest_seq, last_highest, last_lost;
-    bool probe_due, probe_sent, had_errors;
+    bool probe_due, probe_sent, had_errors, overrun_told;
     uint32_t quiet_until_ms, probe_at_ms;
     struct ferry_link_flight flight[FERRY_LINK_SENDER_FLIGHT];
     uint32_t carry_offset; // taken out of flight as lost; to be sent again

@@ -308,6 +308,11 @@ void ferry_link_sender_on_ack(struct ferry_link_sender *self, const struct ferry
         self->limit = ack.received + ack.credit;
     settle(self, &ack);
     free_settled(self);
+    if (ack.busy & FERRY_LINK_ACK_OVERRUN && !self->overrun_told) {
+        self->overrun_told = true;
+        ferry_link_sender_tell(self, FERRY_EVENT_WARNING, "overrun: the target loses bytes while it erases its flash",
+                               0, 0, 0);
+    }
     uint32_t busy_ms = (ack.busy & 0x7fu) * 10u;
     self->quiet_until_ms = self->now_ms + busy_ms;
     self->tries = 0;
