@@ -209,6 +209,17 @@ int ferry_card_pick(const struct ferry_card *self, const struct ferry_target *ta
     return target && target->chip && fitting == 0 ? no_build(self, target, fault) : ambiguous(self, fault);
 }
 
+size_t ferry_card_named(const struct ferry_card *self, const char *name, size_t *index)
+{
+    size_t count = 0;
+    for (size_t i = self->list.count; i-- > 0;)
+        if (is_named(self, &self->list.items[i], name)) {
+            *index = i;
+            count++;
+        }
+    return count;
+}
+
 static bool share_a_chip(const struct ferry_cargo *a, const struct ferry_cargo *b)
 {
     if (a->chip_count == 0 || b->chip_count == 0)

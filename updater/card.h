@@ -34,6 +34,8 @@ int ferry_card_open(struct ferry_card *self, const char *dir, const char *cargo,
 // Picks the cargo for a target (NULL: not known yet). 0 and *index; FERRY_ERR_AMBIGUOUS, FERRY_ERR_NO_BUILD_FOR_CHIP.
 int ferry_card_pick(const struct ferry_card *self, const struct ferry_target *target, size_t *index,
                     struct ferry_fault *fault);
+// How many cargoes go by this name (a name or a path, of the file or its folder); *index is the first of them.
+size_t ferry_card_named(const struct ferry_card *self, const char *name, size_t *index);
 // True when a person has to choose whatever chip may come: two cargoes can serve the same chip.
 bool ferry_card_ambiguous(const struct ferry_card *self);
 // Names list.items[index] as wanted, as if --cargo had.

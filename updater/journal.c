@@ -320,7 +320,7 @@ int ferry_journal_add(struct ferry_journal *self, uint8_t region, uint32_t offse
     // Handed to the system at once, so that a killed updater loses nothing; a power cut may take the last ones.
     if (self->status == FERRY_OK && fflush(self->file) != 0)
         self->status = FERRY_ERR_STORAGE_WRITE;
-    if (self->status == FERRY_OK && self->records % 16 == 0)
+    if (self->status == FERRY_OK && self->records % FERRY_JOURNAL_SYNC == 0)
         self->status = sync_file(self->file);
     return self->status;
 }

@@ -49,6 +49,11 @@
 #ifndef FERRY_JOB_EVENTS
 #define FERRY_JOB_EVENTS (FERRY_LIMITS_SMALL ? 8 : 24) // not yet taken; 256 bytes each
 #endif
+#ifndef FERRY_JOURNAL_SYNC
+// Records of the journal until they are forced down to the card. A computer has handed them to its system anyway; on a
+// chip a loss of power takes all that was not forced down.
+#define FERRY_JOURNAL_SYNC (FERRY_LIMITS_SMALL ? 1 : 16)
+#endif
 #ifndef FERRY_LOG_LINE
 #define FERRY_LOG_LINE (FERRY_LIMITS_SMALL ? 1024 : 2048) // bytes of the longest line; fields are cut to fit
 #endif

@@ -221,8 +221,9 @@ static void tell_status(void)
          esp_get_free_heap_size(), esp_get_minimum_free_heap_size(),
          (unsigned)heap_caps_get_largest_free_block(MALLOC_CAP_8BIT), (unsigned)uxTaskGetStackHighWaterMark(NULL),
          (unsigned)STACK);
-    tell("kept of the card: %u bytes now, %u at most; a job %u bytes, two builds' lists %u", (unsigned)stats.memory,
-         (unsigned)stats.memory_peak, (unsigned)sizeof(struct ferry_updater_port), (unsigned)sizeof(struct ferry_card));
+    tell("kept of the card: %u bytes now, %u at most; a target's job %u bytes, the card's list %u",
+         (unsigned)stats.memory, (unsigned)stats.memory_peak, (unsigned)sizeof(struct ferry_updater_port),
+         (unsigned)sizeof(struct ferry_card));
 }
 
 static void configure(char *text)

@@ -261,13 +261,17 @@ void bench_card_forget(uint32_t now_ms)
     tell("chosen: what the card says");
 }
 
-static const struct ferry_cargo *find(const char *name)
+// By name or path; else by its number in the list. NULL = there is none, or several (*count).
+static const struct ferry_cargo *find(const char *name, size_t *count)
 {
     const struct ferry_cargo_list *list = &self.card.list;
     uint32_t number = 0;
-    for (size_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].name, name) == 0 || strcmp(ferry_card_shown(&self.card, &list->items[i]), name) == 0)
-            return &list->items[i];
+    size_t index = 0;
+    *count = ferry_card_named(&self.card, name, &index);
+    if (*count == 1)
+        return &list->items[index];
+    if (*count > 1)
+        return NULL;
     return ferry_json_number(name, &number) && number >= 1 && number <= list->count ? &list->items[number - 1] : NULL;
 }
 
@@ -281,11 +285,14 @@ int bench_card_name(char *cargo, size_t cap, struct ferry_fault *fault)
     }
     if (!cargo[0])
         return FERRY_OK;
-    const struct ferry_cargo *found = find(cargo);
+    size_t count = 0;
+    const struct ferry_cargo *found = find(cargo, &count);
     if (!found) {
-        ferry_fault_set(fault, FERRY_ERR_NO_CARGO, "", "there is no \"%s\" on the card", cargo);
+        int status = count ? FERRY_ERR_AMBIGUOUS : FERRY_ERR_NO_CARGO;
+        ferry_fault_set(fault, status, "", count ? "several are called \"%s\"" : "there is no \"%s\" on the card",
+                        cargo);
         ferry_fault_hint(fault, "\"list\" shows what there is; a name, a path or a number of it will do");
-        return FERRY_ERR_NO_CARGO;
+        return status;
     }
     int n = snprintf(cargo, cap, "%s", ferry_card_shown(&self.card, found));
     return n >= 0 && (size_t)n < cap
@@ -299,12 +306,20 @@ int bench_card_choose(const char *cargo, const struct ferry_target *target, stru
     const struct ferry_cargo *named = cargo[0]      ? network_build(cargo)
                                       : self.chosen ? &self.card.list.items[self.chosen - 1]
                                                     : NULL;
+    size_t count = 0;
     if (cargo[0] && !named)
-        named = find(cargo);
+        named = find(cargo, &count);
     if (cargo[0] && !named)
         return ferry_fault_set(fault, FERRY_ERR_NO_CARGO, "", "\"%s\" is not on the card any more", cargo);
-    if (!named)
-        return ferry_card_choose(&self.card, target, out, fault);
-    *out = *named;
-    return FERRY_OK;
+    int status = FERRY_OK;
+    if (named)
+        *out = *named;
+    else
+        status = ferry_card_choose(&self.card, target, out, fault);
+    if (status == FERRY_ERR_AMBIGUOUS)
+        ferry_fault_hint(fault,
+                         "\"flash NAME\", or press the button twice to choose, or name it in %s on the card: "
+                         "{\"cargo\": \"NAME\"}",
+                         FERRY_CARD_JSON);
+    return status;
 }
