@@ -113,7 +113,7 @@ enum ferry_panel_action ferry_panel_button(struct ferry_panel *self, bool presse
 
 uint32_t ferry_panel_blinks(int status)
 {
-    int number = ferry_status_class_of(status);
+    int number = (int)ferry_status_class_of(status);
     return number >= FERRY_CLASS_CALLER && number <= FERRY_CLASS_STORAGE ? (uint32_t)number : FERRY_CLASS_CALLER;
 }
 
