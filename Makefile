@@ -3,7 +3,7 @@ BUILD ?= build
 CMAKE_ARGS ?=
 export ROOT := $(CURDIR)
 
-.PHONY: all setup setup-build demo test faults bench fuzz check size conformance help clean sanitize
+.PHONY: all setup setup-build demo test faults power bench fuzz check size cross conformance help clean sanitize
 all: setup-build $(BUILD)/build.ninja ## build the command line: build/ferry
 	@ninja -C $(BUILD) --quiet ferry
 
@@ -51,6 +51,9 @@ check: ## layers, format, library purity, function lengths, docs
 
 size: setup ## code and RAM of the device part, against docs/size.txt
 	@tools/size
+
+cross: setup ## the library and the updater compiled for riscv32, and their tests on 32 bits and on a big-endian machine
+	@tools/cross
 
 conformance: all ## the end-to-end cases against TARGET=socket://host:port (a real ROM, a board)
 	@tests/e2e/conformance.sh $(TARGET)
