@@ -311,6 +311,16 @@ int ferry_depot_blob_find(struct ferry_depot *self, const uint8_t sha256[FERRY_S
     return status < 0 ? status : FERRY_OK;
 }
 
+void ferry_depot_build_size(struct ferry_depot *self, int64_t blob, uint32_t size)
+{
+    for (unsigned i = 0; i < FERRY_DEPOT_ENGINE_SIZES; i++)
+        if (self->sizes[i].blob == blob)
+            return;
+    unsigned slot = self->sizes_next++ % FERRY_DEPOT_ENGINE_SIZES;
+    self->sizes[slot].blob = blob;
+    self->sizes[slot].size = size;
+}
+
 static int size_of(struct ferry_depot *self, int64_t blob, uint32_t *size)
 {
     int64_t found = 0;
@@ -327,9 +337,8 @@ static int size_of(struct ferry_depot *self, int64_t blob, uint32_t *size)
         return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_MISSING, 0, "there is no such file in the depot");
     if (status < 0)
         return status;
-    unsigned slot = self->sizes_next++ % FERRY_DEPOT_ENGINE_SIZES;
-    self->sizes[slot].blob = blob;
-    self->sizes[slot].size = *size = (uint32_t)found;
+    *size = (uint32_t)found;
+    ferry_depot_build_size(self, blob, *size);
     return FERRY_OK;
 }
 

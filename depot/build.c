@@ -295,6 +295,8 @@ int ferry_depot_build_files(struct ferry_depot *self, int64_t id, struct ferry_d
         status = row.status;
     }
     ferry_depot_query_done(self);
+    for (int i = 0; status >= 0 && i < count; i++)
+        ferry_depot_build_size(self, out[i].blob.id, out[i].blob.size);
     return status < 0 ? status : count == 0 ? no_build(self, id) : count;
 }
 

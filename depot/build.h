@@ -12,6 +12,8 @@
 void ferry_depot_build_row(struct ferry_depot_row *row, struct ferry_depot_build *out);
 // All rows of a statement, up to cap; how many.
 int ferry_depot_build_rows(struct ferry_depot *self, int run_status, struct ferry_depot_build *out, size_t cap);
+// Keeps in mind how large a blob is: reading needs to know, and it never changes.
+void ferry_depot_build_size(struct ferry_depot *self, int64_t blob, uint32_t size);
 // Within a transaction: removes the blob unless a build holds it.
 int ferry_depot_build_drop_blob(struct ferry_depot *self, int64_t blob);
 

@@ -64,7 +64,7 @@ struct ferry_depot_engine {
 
 extern const struct ferry_depot_engine ferry_depot_engine_sqlite, ferry_depot_engine_postgres;
 
-#define FERRY_DEPOT_ENGINE_SIZES 16
+#define FERRY_DEPOT_ENGINE_SIZES 64
 
 struct ferry_depot {
     const struct ferry_depot_engine *engine;

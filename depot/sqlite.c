@@ -13,7 +13,7 @@
 
 // PAGE: pieces of 4 to 64 KB come as fast as from a plain file (tests/bench/bench_depot.c); a larger one only makes
 // small changes dearer. CACHE_KB, LOG_PAGES, LOG_BYTES: bounds for memory and for the write-ahead log.
-enum { STATEMENTS = 96, PAGE = 32768, CACHE_KB = 4096, LOG_PAGES = 256, LOG_BYTES = 16 << 20, SNAPSHOT_MS = 1000 };
+enum { STATEMENTS = 96, PAGE = 32768, CACHE_KB = 2048, LOG_PAGES = 256, LOG_BYTES = 16 << 20, SNAPSHOT_MS = 1000 };
 
 struct sqlite {
     sqlite3 *db;
@@ -152,34 +152,43 @@ static int pragma(struct ferry_depot *self, const char *sql)
     return code == SQLITE_OK ? FERRY_OK : fail(self, "the depot cannot be opened");
 }
 
+// What a pragma of the connection says, with one number in it.
+static int pragma_number(struct ferry_depot *self, const char *format, int number)
+{
+    char text[64];
+    snprintf(text, sizeof text, format, number);
+    return pragma(self, text);
+}
+
+static int set_up_file(struct ferry_depot *self)
+{
+    int status = pragma_number(self, "PRAGMA page_size = %d", PAGE); // of a new file only
+    if (status >= 0)
+        status = pragma(self, "PRAGMA journal_mode = WAL");
+    if (status >= 0)
+        status = pragma_number(self, "PRAGMA wal_autocheckpoint = %d", LOG_PAGES);
+    return status < 0 ? status : pragma_number(self, "PRAGMA journal_size_limit = %d", LOG_BYTES);
+}
+
 static int set_up(struct ferry_depot *self)
 {
+    // secure_delete: what is removed need not be overwritten, firmware is no secret that outlives its file.
     static const char *const always[] = {"PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF",
-                                         "PRAGMA temp_store = MEMORY"};
-    char text[64];
+                                         "PRAGMA temp_store = MEMORY", "PRAGMA secure_delete = OFF"};
     sqlite3 *db = state_of(self)->db;
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, (int)self->cfg.busy_ms);
-    // What is removed need not be overwritten: firmware is no secret that outlives its file.
-    int status = pragma(self, "PRAGMA secure_delete = OFF");
-    for (size_t i = 0; status >= 0 && i < sizeof always / sizeof always[0]; i++)
-        status = pragma(self, always[i]);
-    snprintf(text, sizeof text, "PRAGMA cache_size = -%d", CACHE_KB);
-    if (status >= 0)
-        status = pragma(self, text);
     if (sqlite3_create_function(db, "ferry_now", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, self, now, 0, 0) != SQLITE_OK)
         return fail(self, "the depot cannot be opened");
-    if (status < 0 || self->cfg.read_only || sqlite3_db_readonly(db, "main") == 1)
-        return status;
-    snprintf(text, sizeof text, "PRAGMA page_size = %d", PAGE); // of a new file only
-    status = pragma(self, text);
+    int status = FERRY_OK;
+    for (size_t i = 0; status >= 0 && i < sizeof always / sizeof always[0]; i++)
+        status = pragma(self, always[i]);
+    if (status >= 0 && !self->cfg.read_only && sqlite3_db_readonly(db, "main") != 1)
+        status = set_up_file(self);
+    // The size of pages is known once the file has been looked at; before that, SQLite reckons with smaller ones.
     if (status >= 0)
-        status = pragma(self, "PRAGMA journal_mode = WAL");
-    snprintf(text, sizeof text, "PRAGMA wal_autocheckpoint = %d", LOG_PAGES);
-    if (status >= 0)
-        status = pragma(self, text);
-    snprintf(text, sizeof text, "PRAGMA journal_size_limit = %d", LOG_BYTES);
-    return status < 0 ? status : pragma(self, text);
+        status = pragma(self, "SELECT count(*) FROM sqlite_schema");
+    return status < 0 ? status : pragma_number(self, "PRAGMA cache_size = -%d", CACHE_KB);
 }
 
 static int missing(struct ferry_depot *self)
