@@ -16,7 +16,7 @@ bool ferry_flasher_lower_rate(struct ferry_flasher *self, const char *why)
     const uint32_t *lower = rates;
     while (*lower != 0 && *lower >= old)
         lower++;
-    if (*lower == 0 || !self->cfg.has_lines)
+    if (*lower == 0 || !ferry_flasher_drives_lines(self))
         return false;
     self->target.baud = *lower;
     ferry_flasher_event(self, FERRY_EVENT_WARNING, why, old, *lower, 0);
@@ -85,7 +85,7 @@ static void step_down(struct ferry_flasher *self)
     self->last_peer = -1;
     self->last_detail = "the target does not answer at the new rate";
     if (ferry_flasher_lower_rate(self, "the line does not hold this baud rate; trying a lower one"))
-        ferry_flasher_start_attempts(self, true);
+        ferry_flasher_start_attempts(self);
     else // perhaps it is still at the old one
         ferry_flasher_next_attempt(self);
 }

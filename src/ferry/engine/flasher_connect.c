@@ -17,23 +17,23 @@
 #define SYNCS 5u
 #define PERSON_ATTEMPTS 8u // times as many attempts when a person has to find the button
 
-static bool drives_lines(const struct ferry_flasher *self)
+bool ferry_flasher_drives_lines(const struct ferry_flasher *self)
 {
     return self->cfg.has_lines && (self->cfg.before == FERRY_BEFORE_DEFAULT_RESET || self->reconnecting);
 }
 
-static void attempt(struct ferry_flasher *self, bool reset)
+static void attempt(struct ferry_flasher *self)
 {
     self->line_tries = 0;
     self->seen_len = 0;
-    ferry_flasher_go(self, reset ? FERRY_FL_RESET_LOW : FERRY_FL_RESET_OPEN);
+    ferry_flasher_go(self, ferry_flasher_drives_lines(self) ? FERRY_FL_RESET_LOW : FERRY_FL_RESET_OPEN);
 }
 
-void ferry_flasher_start_attempts(struct ferry_flasher *self, bool reset)
+void ferry_flasher_start_attempts(struct ferry_flasher *self)
 {
     self->attempt = 0;
     self->connect_rate = self->cfg.connect_baud;
-    attempt(self, reset);
+    attempt(self);
 }
 
 void ferry_flasher_connect(struct ferry_flasher *self)
@@ -46,7 +46,7 @@ void ferry_flasher_connect(struct ferry_flasher *self)
     self->target.baud = self->cfg.baud;
     if (self->person)
         ferry_flasher_warn(self, "no reset line: hold BOOT, press and release RESET");
-    ferry_flasher_start_attempts(self, drives_lines(self));
+    ferry_flasher_start_attempts(self);
 }
 
 // --- lines -----------------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ void ferry_flasher_done_reset_boot(struct ferry_flasher *self, const struct ferr
 void ferry_flasher_enter_reset_open(struct ferry_flasher *self)
 {
     // Without lines the loader may still run at the rate of an earlier session: every other attempt looks for it there.
-    bool drives = drives_lines(self);
+    bool drives = ferry_flasher_drives_lines(self);
     if (!drives)
         self->connect_rate =
             self->attempt % 2 == 0 || (self->person && !self->synced) ? self->cfg.connect_baud : self->cfg.baud;
@@ -135,7 +135,7 @@ void ferry_flasher_done_sync_rest(struct ferry_flasher *self, const struct ferry
     (void)answer;
     if (!self->target.stub_running)
         ferry_flasher_identify(self);
-    else if (drives_lines(self) && self->attempt + 1 < self->cfg.connect_attempts)
+    else if (ferry_flasher_drives_lines(self) && self->attempt + 1 < self->cfg.connect_attempts)
         ferry_flasher_next_attempt(self);
     else
         ferry_flasher_fail(self, FERRY_ERR_UNSUPPORTED,
@@ -178,5 +178,5 @@ void ferry_flasher_next_attempt(struct ferry_flasher *self)
     if (++self->attempt >= (limit < 250u ? limit : 250u))
         give_up(self);
     else
-        attempt(self, drives_lines(self));
+        attempt(self);
 }

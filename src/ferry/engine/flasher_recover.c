@@ -116,11 +116,11 @@ static void reconnect(struct ferry_flasher *self, bool may_slow)
         fail_with_cause(self);
         return;
     }
+    self->reconnecting = true; // --before no-reset is over: the target is lost otherwise
     if (!may_slow || !slower(self))
         ferry_flasher_warn(self, "the target is reset and connected again");
-    self->reconnecting = true;
     self->synced = false;
-    ferry_flasher_start_attempts(self, true);
+    ferry_flasher_start_attempts(self);
 }
 
 void ferry_flasher_enter_resync(struct ferry_flasher *self)

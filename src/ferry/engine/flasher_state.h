@@ -145,7 +145,9 @@ void ferry_flasher_restart_job(struct ferry_flasher *self);
 // flasher_connect.c, flasher_baud.c
 void ferry_flasher_connect(struct ferry_flasher *self);
 // Begins to look for the loader, at the first rate; with a reset, or where it is.
-void ferry_flasher_start_attempts(struct ferry_flasher *self, bool reset);
+void ferry_flasher_start_attempts(struct ferry_flasher *self);
+// The lines are there and may be used now: not before a person who said no-reset has been met.
+bool ferry_flasher_drives_lines(const struct ferry_flasher *self);
 void ferry_flasher_next_attempt(struct ferry_flasher *self);
 void ferry_flasher_sync_command(struct ferry_flasher *self, uint32_t timeout_ms);
 // The rate to work at becomes the next lower one, with a warning. False: there is none, or no way to a new rate but a

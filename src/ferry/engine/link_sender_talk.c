@@ -32,7 +32,8 @@ void ferry_link_sender_note_rtt(struct ferry_link_sender *self, uint32_t ms)
 
 uint32_t ferry_link_sender_timeout(const struct ferry_link_sender *self)
 {
-    uint32_t base = self->rtt_known ? self->srtt8 / 8 + self->rttvar4 + 20 : 150;
+    uint32_t unknown = self->cfg.baud ? 60 : 150; // a serial line is short; a network may be long
+    uint32_t base = self->rtt_known ? self->srtt8 / 8 + self->rttvar4 + 20 : unknown;
     uint32_t rate = self->cfg.baud ? self->baud : 115200;
     if (!self->cfg.mtu && !self->cfg.clean) // a whole answer of the longest kind has to come back
         base += FERRY_LINK_MESSAGE_MAX * 12000u / rate;
