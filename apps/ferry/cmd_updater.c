@@ -575,7 +575,8 @@ static void close_all(struct bench *b)
     if (b->stores)
         ferry_store_pool_free(b->stores);
     cmd_updater_screen_free(&b->screen);
-    cli_trace_close(&b->trace);
+    if (cli_trace_close(&b->trace) < 0)
+        cli_display_warning(&b->screen.display, "the trace is not whole: it cannot be written (is the disk full?)");
     ferry_posix_deflate_close(&b->posix_deflate);
     ferry_posix_digest_close(&b->posix_digest);
     for (unsigned i = 0; i < PORTS_MAX; i++)

@@ -5,6 +5,7 @@
 #include "apps/ferry/commands.h"
 #include "apps/ferry/options.h"
 #include "apps/ferry/suggest.h"
+#include "ferry/base/status.h"
 
 static const struct cli_command commands[] = {
     {"flash", "write a firmware to a target and prove it", cmd_flash},
@@ -72,6 +73,17 @@ static int unknown(const char *name)
     return cli_usage_error("", hint, "there is no command %s", name);
 }
 
+// What was said has to have arrived: a full disk behind > must not look like success.
+static int written(int code)
+{
+    bool failed = fflush(stdout) != 0;
+    failed = ferror(stdout) || failed;
+    if (!failed || code != 0)
+        return code;
+    fputs("error: the output cannot be written\n  try: is the disk full?\n", stderr);
+    return ferry_status_exit_code(FERRY_ERR_STORAGE_WRITE);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
@@ -83,5 +95,5 @@ int main(int argc, char **argv)
     if (cli_command_first(argc, argv) == 0)
         return cli_usage_error("", 0, "no command is named, only options");
     const struct cli_command *command = cli_find_command(argv[1]);
-    return command ? command->run(argc - 1, argv + 1) : unknown(argv[1]);
+    return command ? written(command->run(argc - 1, argv + 1)) : unknown(argv[1]);
 }

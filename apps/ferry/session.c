@@ -98,7 +98,8 @@ void cli_session_close(struct cli_session *self)
     ferry_posix_port_close(&self->port);
     ferry_posix_deflate_close(&self->posix_deflate);
     ferry_posix_digest_close(&self->posix_digest);
-    cli_trace_close(&self->trace);
+    if (cli_trace_close(&self->trace) < 0)
+        cli_display_warning(&self->display, "the trace is not whole: it cannot be written (is the disk full?)");
 }
 
 void cli_session_flasher_cfg(struct cli_session *self, struct ferry_flasher_cfg *out)

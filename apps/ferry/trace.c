@@ -1,6 +1,7 @@
 #include "apps/ferry/trace.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "ferry/base/status.h"
@@ -48,9 +49,11 @@ int cli_trace_open(struct cli_trace *self, const char *path, struct ferry_fault 
     return ferry_fault_set(fault, FERRY_ERR_STORAGE_WRITE, path, "cannot write the trace: %s", strerror(errno));
 }
 
-void cli_trace_close(struct cli_trace *self)
+int cli_trace_close(struct cli_trace *self)
 {
+    bool failed = self->file && (fflush(self->file) != 0 || ferror(self->file));
     if (self->file && self->file != stderr)
-        fclose(self->file);
+        failed = fclose(self->file) != 0 || failed;
     self->file = 0;
+    return failed ? FERRY_ERR_STORAGE_WRITE : FERRY_OK;
 }

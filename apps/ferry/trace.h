@@ -18,7 +18,8 @@ struct cli_trace {
 
 // path NULL: no trace. "-" is stderr. 0, or FERRY_ERR_STORAGE_WRITE with *fault filled.
 int cli_trace_open(struct cli_trace *self, const char *path, struct ferry_fault *fault);
-void cli_trace_close(struct cli_trace *self);
+// 0, or FERRY_ERR_STORAGE_WRITE: it is not whole (the disk is full). May be called twice.
+int cli_trace_close(struct cli_trace *self);
 static inline const struct ferry_trace *cli_trace_get(const struct cli_trace *self)
 {
     return self->file ? &self->trace : 0;

@@ -1,5 +1,6 @@
 // Bug: while the rate could not be changed yet, because the last bytes had not left the port, the pump set the lines
-// again at every step; over RFC 2217 each time is a round trip. Engine, stream and lines are the test's own.
+// again at every step; over RFC 2217 each time is a round trip. And when the engine took its wish back meanwhile, the
+// next wish found the lines set already, and did not set them. Engine, stream and lines are the test's own.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,8 +103,34 @@ static void lines_are_set_once_per_request(void **state)
     assert_int_equal(wish.sets, 2);
 }
 
+static uint32_t wants_time(const void *self)
+{
+    return ((const struct wish *)self)->wishes > 0 ? FERRY_WANT_LINES | FERRY_WANT_WAIT : FERRY_WANT_WAIT;
+}
+
+static void a_wish_taken_back_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct wish wish = {.wishes = 1, .pending = 3};
+    struct ferry_engine_ops waiting = ops;
+    waiting.wants = wants_time;
+    const struct ferry_stream stream = {
+        .ctx = &wish, .read = no_bytes, .set_baud = count_baud, .pending = count_pending};
+    const struct ferry_lines port_lines = {.ctx = &wish, .set = count_set};
+    struct ferry_pump pump = {.engine = &wish, .ops = &waiting, .stream = &stream, .lines = &port_lines};
+    uint32_t wait_ms;
+    ferry_pump_step(&pump, 0, &wait_ms);
+    assert_int_equal(wish.sets, 1);
+    wish.wishes = 0; // taken back: an answer came, after all
+    ferry_pump_step(&pump, 1, &wait_ms);
+    wish.wishes = 1;
+    ferry_pump_step(&pump, 2, &wait_ms);
+    assert_int_equal(wish.sets, 2);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_set_once_per_request)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lines_are_set_once_per_request),
+                                       cmocka_unit_test(a_wish_taken_back_leaves_nothing_behind)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

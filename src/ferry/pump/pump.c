@@ -191,6 +191,8 @@ static bool turn(struct ferry_pump *self, uint32_t now_ms)
     moved = receive(self, now_ms);
     if (wants & FERRY_WANT_LINES)
         moved = serve_lines(self, now_ms) || moved;
+    else
+        self->lines_set = self->holding = false; // a wish that was taken back leaves nothing behind
     if (wants & FERRY_WANT_DATA)
         moved = serve_data(self, now_ms) || moved;
     moved = transmit(self, now_ms) || moved;
