@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/ferry/cargo_from_url.h"
 #include "apps/ferry/cmd_depot.h"
 #include "ferry/base/status.h"
 #include "ferry/source/blob.h"
+#include "updater/download.h"
 
 enum { CHIPS = 16 };
 
@@ -108,9 +110,13 @@ int cargo_from_open(struct cargo_from **out, const char *from, const char *depot
     memset(list, 0, sizeof *list);
     if (!self)
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, "", "out of memory");
+    if (ferry_download_is_url(from))
+        return cargo_from_url(from, chip, list, fault);
     if (strncmp(from, "depot:", 6) != 0 || !from[6]) {
         ferry_fault_set(fault, FERRY_ERR_ARG, "", "'%.60s' is no place that firmware can be taken from", from);
-        ferry_fault_hint(fault, "--from depot:PROJECT@CHANNEL, depot:PROJECT@VERSION, depot:#ID or depot:SHA256");
+        ferry_fault_hint(
+            fault, "--from depot:PROJECT@CHANNEL, depot:PROJECT@VERSION, depot:#ID, depot:SHA256, https://..., or\n"
+                   "depot:https://HOST:PORT/PROJECT@CHANNEL");
         return FERRY_ERR_ARG;
     }
     self->digest = ferry_posix_digest_init(&self->digest_state);

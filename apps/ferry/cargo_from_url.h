@@ -1,0 +1,14 @@
+// --from http(s)://... and depot:http(s)://...: fetched into a cache first, checked there, then taken like any file.
+#ifndef FERRY_APP_CARGO_FROM_URL_H
+#define FERRY_APP_CARGO_FROM_URL_H
+
+#include <stdint.h>
+
+#include "updater/cargo.h"
+
+// Fills *list with what lies at the address (updater/download.h). The cache is $FERRY_CACHE, else
+// $XDG_CACHE_HOME/ferry, else ~/.cache/ferry; $FERRY_TOKEN is sent as a bearer token; $FERRY_CA is a file with
+// certificates to trust besides none of the system's. 0, or a status with *fault.
+int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault);
+
+#endif
