@@ -43,7 +43,8 @@ static bool wanted(struct history *h)
         return false;
     if (!ferry_web_csv_parse(&h->csv, h->line) || strcmp(h->csv.fields[0], "time") == 0)
         return false;
-    return !h->result[0] || strcmp(h->csv.fields[FERRY_WEB_CSV_RESULT], h->result) == 0;
+    const char *result = h->csv.fields[FERRY_WEB_CSV_RESULT];
+    return *result && (!h->result[0] || strcmp(result, h->result) == 0);
 }
 
 // The start of the line that ends (with its LF) at h->at, -1 = reading failed.

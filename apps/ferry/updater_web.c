@@ -20,7 +20,7 @@ struct updater_web {
     struct ferry_web *web;
     struct ferry_posix_http_server *server;
     pthread_mutex_t mutex;
-    char address[128], name[128], token[64], url[320];
+    char address[128], name[128], token[64], url[480];
     uint16_t port;
     bool open_to_others;
 };
@@ -100,13 +100,27 @@ static int take_token(struct updater_web *self, struct ferry_fault *fault)
     return FERRY_OK;
 }
 
+// As it may stand in an address.
+static void encode(const char *text, char *out, size_t cap)
+{
+    size_t at = 0;
+    for (; *text && at + 4 < cap; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~", c);
+        at += (size_t)snprintf(out + at, cap - at, plain ? "%c" : "%%%02X", c);
+    }
+    out[at] = 0;
+}
+
 static void name_url(struct updater_web *self)
 {
+    char token[3 * sizeof self->token];
+    encode(self->token, token, sizeof token);
     bool all = strcmp(self->address, "*") == 0 || strcmp(self->address, "0.0.0.0") == 0;
     bool six = strchr(self->address, ':') != NULL;
     const char *host = all ? self->name : self->address;
     snprintf(self->url, sizeof self->url, "http://%s%.120s%s:%u/%s%s", six ? "[" : "", host, six ? "]" : "",
-             (unsigned)self->port, self->token[0] ? "#token=" : "", self->token);
+             (unsigned)self->port, self->token[0] ? "#token=" : "", token);
 }
 
 // ---- open and close ----

@@ -220,8 +220,8 @@ export function dropZone(what, after) {
   loaded = after;
   for (const [name, f] of Object.entries(over)) addEventListener(name, f);
   const pick = (id, label, folder) => {
-    const input = h('input.away', {type: 'file', id, multiple: true, webkitdirectory: folder, accept: folder ? null : '.bin,.json', tabindex: -1,
-      'aria-hidden': 'true', onchange: () => {
+    const input = h('input', {type: 'file', id, hidden: true, multiple: true, webkitdirectory: folder, accept: folder ? null : '.bin,.json',
+      onchange: () => {
         take([...input.files].map(file => ({file, path: file.webkitRelativePath || file.name})));
         input.value = '';
       }});

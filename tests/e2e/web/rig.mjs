@@ -66,6 +66,14 @@ export function buildFolder(card, name, kind = 'esp32c3', kilobytes = 64) {
   execFileSync('python3', [path.join(root, 'tests/e2e/build_folder.py'), kind, path.join(card, name), String(kilobytes)], {stdio: 'ignore'});
 }
 
+export async function until(what, name, ms = 20000) {
+  for (const from = Date.now(); Date.now() - from < ms;) {
+    if (await what()) return;
+    await new Promise(resolve => { setTimeout(resolve, 50); });
+  }
+  throw new Error(`it does not come to pass in ${ms} ms: ${name}`);
+}
+
 let cards = 0;
 export function newCard() {
   const dir = path.join(work, `card${++cards}`);
