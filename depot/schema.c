@@ -6,51 +6,51 @@
 // One step each, in order. A step that has been released is never changed; the next one changes what it left.
 static const char *const steps[FERRY_DEPOT_SCHEMA_VERSION] = {
     // 1: firmware
-    "CREATE TABLE ferry_schema (version BIGINT NOT NULL);"
-    "INSERT INTO ferry_schema VALUES (0);"
-    "{pg:CREATE FUNCTION ferry_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS"
-    " 'SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)';}"
-    // whole: 0 while it is being stored. touched: when somebody last had to do with it, for the sweep.
-    "CREATE TABLE blob (id {key}, sha256 {bytes} UNIQUE, size BIGINT NOT NULL, whole BIGINT NOT NULL,"
-    " touched BIGINT NOT NULL);"
-    // id: blob * 65536 + number of the chunk.
-    "CREATE TABLE chunk (id {row}, bytes {bytes} NOT NULL);"
-    // Not packed: firmware hardly packs, and pieces of it can be read.
-    "{pg:ALTER TABLE chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;}"
-    "CREATE TABLE build (id {key}, sha256 {bytes} NOT NULL UNIQUE, kind TEXT NOT NULL, chip TEXT NOT NULL,"
-    " project TEXT NOT NULL, version TEXT NOT NULL, idf TEXT NOT NULL, built TEXT NOT NULL, note TEXT NOT NULL,"
-    " flash_size BIGINT NOT NULL, size BIGINT NOT NULL, file_count BIGINT NOT NULL, app_sha256 {bytes} NOT NULL,"
-    " app_image_sha256 {bytes} NOT NULL, app_elf_sha256 {bytes} NOT NULL, added BIGINT NOT NULL,"
-    " layout TEXT NOT NULL);"
-    "CREATE INDEX build_project ON build (project, version);"
-    // address -1: the target's partition table says.
-    "CREATE TABLE file (build BIGINT NOT NULL REFERENCES build (id) ON DELETE CASCADE, seq BIGINT NOT NULL,"
-    " role TEXT NOT NULL, name TEXT NOT NULL, address BIGINT NOT NULL, blob BIGINT NOT NULL REFERENCES blob (id),"
-    " PRIMARY KEY (build, seq));"
-    "CREATE INDEX file_blob ON file (blob);"
-    "CREATE TABLE channel (project TEXT {pg:COLLATE \"C\"} NOT NULL, chip TEXT {pg:COLLATE \"C\"} NOT NULL,"
-    " name TEXT {pg:COLLATE \"C\"} NOT NULL,"
-    " build BIGINT NOT NULL REFERENCES build (id), changed BIGINT NOT NULL, PRIMARY KEY (project, chip, name));"
-    "CREATE INDEX channel_build ON channel (build);",
+    ("CREATE TABLE ferry_schema (version BIGINT NOT NULL);"
+     "INSERT INTO ferry_schema VALUES (0);"
+     "{pg:CREATE FUNCTION ferry_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS"
+     " 'SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)';}"
+     // whole: 0 while it is being stored. touched: when somebody last had to do with it, for the sweep.
+     "CREATE TABLE blob (id {key}, sha256 {bytes} UNIQUE, size BIGINT NOT NULL, whole BIGINT NOT NULL,"
+     " touched BIGINT NOT NULL);"
+     // id: blob * 65536 + number of the chunk.
+     "CREATE TABLE chunk (id {row}, bytes {bytes} NOT NULL);"
+     // Not packed: firmware hardly packs, and pieces of it can be read.
+     "{pg:ALTER TABLE chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;}"
+     "CREATE TABLE build (id {key}, sha256 {bytes} NOT NULL UNIQUE, kind TEXT NOT NULL, chip TEXT NOT NULL,"
+     " project TEXT NOT NULL, version TEXT NOT NULL, idf TEXT NOT NULL, built TEXT NOT NULL, note TEXT NOT NULL,"
+     " flash_size BIGINT NOT NULL, size BIGINT NOT NULL, file_count BIGINT NOT NULL, app_sha256 {bytes} NOT NULL,"
+     " app_image_sha256 {bytes} NOT NULL, app_elf_sha256 {bytes} NOT NULL, added BIGINT NOT NULL,"
+     " layout TEXT NOT NULL);"
+     "CREATE INDEX build_project ON build (project, version);"
+     // address -1: the target's partition table says.
+     "CREATE TABLE file (build BIGINT NOT NULL REFERENCES build (id) ON DELETE CASCADE, seq BIGINT NOT NULL,"
+     " role TEXT NOT NULL, name TEXT NOT NULL, address BIGINT NOT NULL, blob BIGINT NOT NULL REFERENCES blob (id),"
+     " PRIMARY KEY (build, seq));"
+     "CREATE INDEX file_blob ON file (blob);"
+     "CREATE TABLE channel (project TEXT {pg:COLLATE \"C\"} NOT NULL, chip TEXT {pg:COLLATE \"C\"} NOT NULL,"
+     " name TEXT {pg:COLLATE \"C\"} NOT NULL,"
+     " build BIGINT NOT NULL REFERENCES build (id), changed BIGINT NOT NULL, PRIMARY KEY (project, chip, name));"
+     "CREATE INDEX channel_build ON channel (build);"),
     // 2: devices and jobs
-    "CREATE TABLE device (mac TEXT {pg:COLLATE \"C\"} PRIMARY KEY, chip TEXT NOT NULL, name TEXT NOT NULL, channel "
-    "TEXT NOT NULL,"
-    " project TEXT NOT NULL, version TEXT NOT NULL, running {bytes} NOT NULL, first_seen BIGINT NOT NULL,"
-    " last_seen BIGINT NOT NULL);"
-    // silent: claims that ran out without a word.
-    "CREATE TABLE job (id {key}, state BIGINT NOT NULL, build BIGINT REFERENCES build (id) ON DELETE SET NULL,"
-    " project TEXT NOT NULL, version TEXT NOT NULL, chip TEXT NOT NULL, mac TEXT NOT NULL, worker TEXT NOT NULL,"
-    " attempt BIGINT NOT NULL, silent BIGINT NOT NULL, revision BIGINT NOT NULL, bytes_done BIGINT NOT NULL,"
-    " bytes_total BIGINT NOT NULL, status TEXT NOT NULL, words TEXT NOT NULL, bytes_written BIGINT NOT NULL,"
-    " bytes_skipped BIGINT NOT NULL, retries BIGINT NOT NULL, elapsed BIGINT NOT NULL, lease BIGINT NOT NULL,"
-    " created BIGINT NOT NULL, claimed BIGINT NOT NULL, renewed BIGINT NOT NULL, finished BIGINT NOT NULL,"
-    " changed BIGINT NOT NULL);"
-    "CREATE INDEX job_open ON job (id) WHERE state <= 2;"
-    "CREATE INDEX job_build ON job (build);"
-    "CREATE INDEX job_changed ON job (changed);",
+    ("CREATE TABLE device (mac TEXT {pg:COLLATE \"C\"} PRIMARY KEY, chip TEXT NOT NULL, name TEXT NOT NULL, channel "
+     "TEXT NOT NULL,"
+     " project TEXT NOT NULL, version TEXT NOT NULL, running {bytes} NOT NULL, first_seen BIGINT NOT NULL,"
+     " last_seen BIGINT NOT NULL);"
+     // silent: claims that ran out without a word.
+     "CREATE TABLE job (id {key}, state BIGINT NOT NULL, build BIGINT REFERENCES build (id) ON DELETE SET NULL,"
+     " project TEXT NOT NULL, version TEXT NOT NULL, chip TEXT NOT NULL, mac TEXT NOT NULL, worker TEXT NOT NULL,"
+     " attempt BIGINT NOT NULL, silent BIGINT NOT NULL, revision BIGINT NOT NULL, bytes_done BIGINT NOT NULL,"
+     " bytes_total BIGINT NOT NULL, status TEXT NOT NULL, words TEXT NOT NULL, bytes_written BIGINT NOT NULL,"
+     " bytes_skipped BIGINT NOT NULL, retries BIGINT NOT NULL, elapsed BIGINT NOT NULL, lease BIGINT NOT NULL,"
+     " created BIGINT NOT NULL, claimed BIGINT NOT NULL, renewed BIGINT NOT NULL, finished BIGINT NOT NULL,"
+     " changed BIGINT NOT NULL);"
+     "CREATE INDEX job_open ON job (id) WHERE state <= 2;"
+     "CREATE INDEX job_build ON job (build);"
+     "CREATE INDEX job_changed ON job (changed);"),
     // 3: tokens
-    "CREATE TABLE token (id {key}, sha256 {bytes} NOT NULL UNIQUE, name TEXT NOT NULL, scopes BIGINT NOT NULL,"
-    " created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL);",
+    ("CREATE TABLE token (id {key}, sha256 {bytes} NOT NULL UNIQUE, name TEXT NOT NULL, scopes BIGINT NOT NULL,"
+     " created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL);"),
 };
 
 // The version: 0 = an empty database.
