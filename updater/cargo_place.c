@@ -10,9 +10,15 @@ static int table_failure(struct ferry_cargo_work *work, const struct ferry_cargo
 {
     if (status != FERRY_ERR_PARTITION_TABLE)
         return ferry_cargo_fail(work, status, item, offset, "reading the partition table failed");
-    return ferry_cargo_fail(work, status, item, offset + work->table.error_offset, "partition table in %s, row %u: %s",
-                            item->shown, (unsigned)(work->table.error_offset / FERRY_PARTITION_TABLE_ROW_SIZE),
-                            work->table.detail);
+    ferry_cargo_fail(work, status, item, offset + work->table.error_offset, "partition table in %s, row %u: %s",
+                     item->shown, (unsigned)(work->table.error_offset / FERRY_PARTITION_TABLE_ROW_SIZE),
+                     work->table.detail);
+    if (strstr(work->table.detail, "beyond the flash")) // it is whole, but for another board
+        ferry_fault_hint(work->fault,
+                         "it is for a board with more flash: this one has %u KB; build for that size, or name "
+                         "the real one with --flash-size",
+                         (unsigned)(work->flash_size / 1024));
+    return status;
 }
 
 // The table that the cargo brings: a file of its own, or inside a merged image.

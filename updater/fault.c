@@ -37,6 +37,14 @@ void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...)
     ferry_path_text(fault->hint, sizeof fault->hint, fault->hint);
 }
 
+void ferry_fault_by_hand(struct ferry_fault *fault)
+{
+    if (fault->status == FERRY_ERR_TIMEOUT)
+        ferry_fault_hint(fault,
+                         "this port has no reset line: hold BOOT, press and release RESET, then start again; if it "
+                         "comes back, check the target's supply or try a lower --baud");
+}
+
 int ferry_fault_engine(struct ferry_fault *fault, const struct ferry_error *error)
 {
     const char *step = error->step ? error->step : "", *detail = error->detail ? error->detail : "";

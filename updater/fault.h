@@ -20,6 +20,8 @@ struct ferry_fault {
 int ferry_fault_set(struct ferry_fault *fault, int status, const char *where, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void ferry_fault_hint(struct ferry_fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// No answer in time from a loader that no line can reset: says what a person has to do.
+void ferry_fault_by_hand(struct ferry_fault *fault);
 // The same from an engine's error: its cause, step, flash address, hint and peer code. Returns the status.
 int ferry_fault_engine(struct ferry_fault *fault, const struct ferry_error *error);
 

@@ -259,6 +259,8 @@ static void take_engine_error(struct ferry_job *self)
     else
         ferry_fault_engine(&self->fault, &error);
     take_boot_log(self);
+    if (!self->by_link && !self->cfg.flasher.has_lines)
+        ferry_fault_by_hand(&self->fault);
     if (self->state == FERRY_JOB_LEAVING && self->result.verified && !self->by_link)
         ferry_fault_hint(&self->fault,
                          "the firmware is written and proved; press the target's reset button to start it");

@@ -152,6 +152,8 @@ static void fill_fault(struct cli_session *self, int status)
         ferry_fault_engine(&self->fault, &error);
     else
         ferry_fault_set(&self->fault, status, 0, "%s", ferry_status_text(status));
+    if (!self->port.has_lines)
+        ferry_fault_by_hand(&self->fault);
     if (!self->fault.where[0])
         snprintf(self->fault.where, sizeof self->fault.where, "%.199s", self->port_name);
 }
