@@ -65,8 +65,9 @@ export async function get(path) {
   const response = await request('GET', path);
   try { return await response.json(); } catch { throw unreachable; }
 }
-export const post = (path, json) => request('POST', path, {json: json || {}}).then(r => r.json());
-export const put = (path, json) => request('PUT', path, {json}).then(r => r.json());
+const answer = async response => { const text = await response.text(); return text ? JSON.parse(text) : {}; };
+export const post = (path, json) => request('POST', path, {json: json || {}}).then(answer);
+export const put = (path, json) => request('PUT', path, {json}).then(answer);
 export const del = path => request('DELETE', path).then(r => r.text());
 
 export const encodePath = path => path.split('/').map(encodeURIComponent).join('/');

@@ -104,8 +104,9 @@ async function start() {
   if (answer.auth && !answer.ok) return false;
   const changed = !info || info.boot !== answer.boot || info.parts.join() !== answer.parts.join();
   info = {parts: [], routes: [], ...answer};
-  fill($('name'), 'Ferry', info.name && info.name !== 'Ferry' ? h('span.on', {}, ` ${info.name}`) : null);
-  document.title = info.name && info.name !== 'Ferry' ? `${info.name} · Ferry` : 'Ferry';
+  const name = (info.name || '').replace(/^Ferry\b\s*/, '');
+  fill($('name'), 'Ferry', name ? h('span.on', {}, ` ${name}`) : null);
+  document.title = name ? `${name} · Ferry` : 'Ferry';
   $('veil').firstElementChild.textContent = `Drop to put it ${info.kind === 'depot' ? 'into the depot' : 'on the card'}`;
   if (changed) { shown?.part.close?.(); shown = null; }
   route(false);

@@ -1,5 +1,5 @@
 // What there is to flash, and what is connected.
-import {$, bytes, chipName, confirm, fault, fill, h, icon, say, toast, upper} from '/dom.js';
+import {$, bytes, chipName, confirm, fault, fill, h, icon, oops, say, toast, upper} from '/dom.js';
 import {del, get, post} from '/api.js';
 import {targetCard} from '/target.js';
 import {chooseJob} from '/choose.js';
@@ -26,8 +26,6 @@ export function tags(build) {
   return h('ul.tags', {'aria-label': 'Made for'}, (build.chips || []).map(chip => h('li', {}, chipName(chip))),
     (build.channels || []).map(channel => h('li.channel', {}, channel)));
 }
-
-const oops = error => toast(`${upper(error.what)}. ${upper(error.hint)}`, 'bad');
 
 async function remove(build) {
   const sure = await confirm(`Remove ${build.name}?`,

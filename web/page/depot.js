@@ -1,8 +1,6 @@
 // What only a depot has: channels, devices that were seen, and jobs that updaters carry out.
-import {$, ask, bytes, chipName, fault, fill, h, icon, toast, upper, when} from '/dom.js';
+import {$, ask, bytes, chipName, fault, fill, h, icon, oops, toast, upper, when} from '/dom.js';
 import {del, get, post, put} from '/api.js';
-
-const oops = error => toast(`${upper(error.what)}. ${upper(error.hint)}`, 'bad');
 
 // ---- a build: to which channel, to which device ----
 

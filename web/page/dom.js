@@ -97,13 +97,15 @@ export function say(text) { // for those who hear the page
 
 export function toast(text, kind = 'good') {
   const el = h(`p.toast.${kind}`, {role: kind === 'bad' ? 'alert' : 'status'}, icon(kind === 'bad' ? 'bad' : 'ok'),
-    h('span', {}, upper(text)));
+    h('span', {}, text));
   $('toasts').append(el);
   setTimeout(() => el.remove(), kind === 'bad' ? 9000 : 4500);
 }
 
 // Begins a sentence; not when that would change a file's name.
 export const upper = text => (/^[a-z][a-z']*( |$)/.test(text || '') ? text.charAt(0).toUpperCase() + text.slice(1) : text || '');
+
+export const oops = error => toast([upper(error.what || error.message || 'Something went wrong'), upper(error.hint)].filter(Boolean).join('. '), 'bad');
 
 // An error as the API tells it: what, where, what to try.
 export function fault(error, ...more) {

@@ -1,5 +1,5 @@
 // The log on the card: newest first, filtered there, a page at a time; and as CSV.
-import {$, bytes, chipName, fault, fill, h, icon, toast, upper, when} from '/dom.js';
+import {$, bytes, chipName, fault, fill, h, icon, oops, upper, when} from '/dom.js';
 import {get, request} from '/api.js';
 
 const results = {'': 'All results', ok: 'Done and proved', failed: 'Failed', unverified: 'Not proved', verified: 'Compared', planned: 'Only checked'};
@@ -54,7 +54,7 @@ async function save() {
     const a = h('a', {href: url, download: 'ferry-history.csv'});
     a.click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-  } catch (error) { toast(`${error.what}. ${error.hint || ''}`, 'bad'); }
+  } catch (error) { oops(error); }
 }
 
 export const history_ = {

@@ -27,7 +27,7 @@ class Rate {
   }
 }
 
-const title = target => target.label || target.chip || shortPort(target.port);
+const title = target => target.label || target.chip || 'Unknown target';
 export const shortPort = port => (port || '').replace(/^\/dev\//, '').replace(/^\w+:\/\//, '');
 
 function facts(target) {

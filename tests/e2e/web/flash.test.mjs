@@ -138,7 +138,7 @@ export default {
     const u = await updater(card, [c.url], ['--wait', '--probe', '1']), page = await open(u.url);
     await done(page).waitFor();
     await c.stop();
-    await page.getByRole('heading', {name: '127.0.0.1'}).waitFor(); // the target is gone, the port stays
+    await page.getByRole('heading', {name: 'Unknown target'}).waitFor(); // the target is gone, the port stays
     await Promise.all([u.stop(), page.context().close()]);
   },
 

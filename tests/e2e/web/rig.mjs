@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import {chromium} from 'playwright-core';
 
 export const root = process.env.ROOT || path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-const ferry = process.env.FERRY || path.join(root, 'build/ferry');
+export const ferry = process.env.FERRY || path.join(root, 'build/ferry');
 export const work = fs.mkdtempSync(path.join(os.tmpdir(), 'ferry-web-'));
 const running = new Set();
 let browser = null;
