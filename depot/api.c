@@ -64,6 +64,17 @@ static bool path_fits(struct api_call *call, const char *pattern, const char *pa
     }
 }
 
+// A path that is written out in the table ("jobs/claim") is not an id in another one ("jobs/*").
+static bool route_fits(struct api_call *call, size_t i, const char *path)
+{
+    if (!path_fits(call, api_routes[i].path, path))
+        return false;
+    for (size_t k = 0; strchr(api_routes[i].path, '*') && k < api_routes_count; k++)
+        if (strcmp(api_routes[k].path, path) == 0)
+            return false;
+    return true;
+}
+
 static bool method_fits(const struct api_route *route, const char *method)
 {
     return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
@@ -73,7 +84,7 @@ static void wrong_method(struct api_call *call, const char *path)
 {
     char allow[64] = "OPTIONS";
     for (size_t i = 0; i < api_routes_count; i++)
-        if (path_fits(call, api_routes[i].path, path) && !strstr(allow, api_routes[i].method))
+        if (route_fits(call, i, path) && !strstr(allow, api_routes[i].method))
             snprintf(allow + strlen(allow), sizeof allow - strlen(allow), ", %s%s", api_routes[i].method,
                      strcmp(api_routes[i].method, "GET") == 0 ? ", HEAD" : "");
     if (strcmp(call->request->method, "OPTIONS") == 0)
@@ -92,7 +103,7 @@ static const struct api_route *find_route(struct api_call *call)
     if (strncmp(path, ROOT, strlen(ROOT)) == 0) {
         path += strlen(ROOT);
         for (size_t i = 0; i < api_routes_count; i++) {
-            if (!path_fits(call, api_routes[i].path, path))
+            if (!route_fits(call, i, path))
                 continue;
             if (method_fits(&api_routes[i], call->request->method))
                 return &api_routes[i];
@@ -263,7 +274,7 @@ struct ferry_depot_api *ferry_depot_api_new(const struct ferry_depot_api_cfg *cf
     take_cfg(self, cfg);
     uint32_t rate = self->cfg.rate;
     ferry_depot_api_limit_init(&self->limit, rate, rate < UINT32_MAX / 4 ? rate * 4 : rate, chance[0]);
-    ferry_depot_api_limit_init(&self->failures, 1, 20, ~chance[0]);
+    ferry_depot_api_limit_init(&self->failures, 2, 40, ~chance[0]);
     snprintf(self->boot, sizeof self->boot, "%016llx", (unsigned long long)chance[1]);
     api_news_init(self);
     self->cache = api_cache_new(self->cfg.cache_bytes);

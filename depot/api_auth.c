@@ -104,15 +104,20 @@ static bool too_many(struct api_call *call)
 
 // ---- tokens ----
 
-static bool remembered(struct ferry_depot_api *self, const char *secret, struct ferry_depot_token *out)
+// True = it was good a moment ago. *known: it was good some time ago, and is worth a look at the database even when
+// others at the same address have tried wrong ones too often.
+static bool remembered(struct ferry_depot_api *self, const char *secret, struct ferry_depot_token *out, bool *known)
 {
     size_t len = strlen(secret);
     bool found = false;
+    *known = false;
     pthread_mutex_lock(&self->lock);
     for (size_t i = 0; i < API_TOKENS; i++) {
         struct api_token *t = &self->tokens[i];
-        if (t->secret[0] && api_now(self) - t->at_ms < API_TOKEN_MS &&
-            ferry_http_text_same_secret(t->secret, strlen(t->secret), secret, len)) {
+        if (!t->secret[0] || !ferry_http_text_same_secret(t->secret, strlen(t->secret), secret, len))
+            continue;
+        *known = true;
+        if (api_now(self) - t->at_ms < API_TOKEN_MS) {
             *out = t->token;
             found = true;
         }
@@ -126,9 +131,14 @@ static void remember(struct ferry_depot_api *self, const char *secret, const str
     pthread_mutex_lock(&self->lock);
     uint32_t now = api_now(self);
     struct api_token *oldest = self->tokens;
-    for (size_t i = 0; i < API_TOKENS; i++)
+    for (size_t i = 0; i < API_TOKENS; i++) {
+        if (strcmp(self->tokens[i].secret, secret) == 0) {
+            oldest = &self->tokens[i];
+            break;
+        }
         if (oldest->secret[0] && (!self->tokens[i].secret[0] || now - self->tokens[i].at_ms > now - oldest->at_ms))
             oldest = &self->tokens[i];
+    }
     snprintf(oldest->secret, sizeof oldest->secret, "%s", secret);
     oldest->token = *token;
     oldest->at_ms = now;
@@ -142,6 +152,15 @@ void api_forget_tokens(struct ferry_depot_api *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+static void forget(struct ferry_depot_api *self, const char *secret)
+{
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < API_TOKENS; i++)
+        if (strcmp(self->tokens[i].secret, secret) == 0)
+            explicit_bzero(&self->tokens[i], sizeof self->tokens[i]);
+    pthread_mutex_unlock(&self->lock);
+}
+
 static bool check_secret(struct api_call *call, const char *secret)
 {
     struct ferry_depot_api *self = call->api;
@@ -149,9 +168,10 @@ static bool check_secret(struct api_call *call, const char *secret)
         api_fail(call, 401, "TOKEN", "this token is not known", NULL, "ask whoever runs the depot for one");
         return false;
     }
-    if (remembered(self, secret, &call->token))
+    bool known;
+    if (remembered(self, secret, &call->token, &known))
         return true;
-    if (!within(call, &self->failures, "", call->request->peer, 0))
+    if (!known && !within(call, &self->failures, "", call->request->peer, 0))
         return too_many(call);
     call->depot = api_take(self, &call->which);
     int status = ferry_depot_token_check(call->depot, secret, &call->token);
@@ -164,6 +184,7 @@ static bool check_secret(struct api_call *call, const char *secret)
         return true;
     }
     if (status == FERRY_ERR_STORAGE_MISSING || status == FERRY_ERR_ARG) {
+        forget(self, secret);
         bool patient = within(call, &self->failures, "", call->request->peer, 1);
         if (!patient)
             return too_many(call);

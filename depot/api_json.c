@@ -75,8 +75,7 @@ cJSON *ferry_depot_api_json_parse(const char *text, size_t len, const char **why
 
 static const cJSON *member(const cJSON *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNull(item) ? NULL : item;
+    return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
 static bool plain(const char *text)
