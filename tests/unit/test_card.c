@@ -199,6 +199,21 @@ static void test_the_updaters_own_files_are_no_cargo(void **state)
     card_remove(dir);
 }
 
+static void test_names_are_found_and_counted(void **state)
+{
+    (void)state;
+    char *dir = two_builds();
+    size_t index = 9;
+    assert_int_equal(ferry_card_open(&card, dir, NULL, &fault), FERRY_OK);
+    assert_int_equal(ferry_card_named(&card, "relay", &index), 1);
+    assert_string_equal(ferry_card_shown(&card, &card.list.items[index]), "relay/flasher_args.json");
+    assert_int_equal(ferry_card_named(&card, "relay/flasher_args.json", &index), 1);
+    assert_int_equal(ferry_card_named(&card, "rel", &index), 0);
+    assert_int_equal(ferry_card_named(&card, card.list.items[0].name, &index), 2); // both builds are called the same
+    assert_int_equal(index, 0);
+    card_remove(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_the_chip_decides_when_each_has_its_own),
         cmocka_unit_test(test_empty_and_missing_cards),
         cmocka_unit_test(test_the_updaters_own_files_are_no_cargo),
+        cmocka_unit_test(test_names_are_found_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

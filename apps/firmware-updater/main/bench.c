@@ -232,8 +232,10 @@ static void configure(char *text)
     char *value = strchr(text, '=');
     if (value)
         *value++ = 0;
-    if (value && kept_set(text, value[0] ? value : NULL, &fault) < 0)
-        tell_fault(NULL, &fault);
+    if (text[0] && ferry_settings_find(kept_settings(), text) == kept_settings()->count)
+        tell("there is no setting \"%s\"; \"config\" shows them all", text);
+    else if (value && kept_set(text, value[0] ? value : NULL, &fault) < 0)
+        tell("%s", fault.what);
     else
         tell_settings(kept_settings(), text[0] ? text : NULL);
     memset(text, 0, strlen(text)); // it may have been a password
