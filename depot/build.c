@@ -337,11 +337,11 @@ static int refuse_users(struct ferry_depot *self, const struct removing *r)
     if (status < 0)
         return status;
     if (jobs)
-        return ferry_depot_engine_fail(self, FERRY_ERR_BUSY, "cancel these first: ferry depot jobs cancel ID",
+        return ferry_depot_engine_fail(self, FERRY_ERR_STATE, "cancel these first: ferry depot jobs cancel ID",
                                        "%lld job%s that %s not over want build #%lld", (long long)jobs,
                                        jobs == 1 ? "" : "s", jobs == 1 ? "is" : "are", (long long)r->id);
     if (channels && !r->force)
-        return ferry_depot_engine_fail(self, FERRY_ERR_BUSY, "point the channel at another build, or use --force",
+        return ferry_depot_engine_fail(self, FERRY_ERR_STATE, "point the channel at another build, or use --force",
                                        "%lld channel%s at build #%lld", (long long)channels,
                                        channels == 1 ? " points" : "s point", (long long)r->id);
     return ferry_depot_query_changes(

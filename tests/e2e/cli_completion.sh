@@ -53,6 +53,13 @@ offers no-reset --before n
 offers 921600 flash -b 9
 offers 4MB flash -fs 4
 offers read reg r
+offers channel depot ch
+offers serve depot s
+offers --scopes depot token --sc
+refuses --scopes depot list --
+offers --depot depot list --
+offers stable depot list --channel s
+offers depot: flash --from d
 offers socket:// detect -p s
 cd "$ROOT" || exit 1
 offers README.md inspect READ

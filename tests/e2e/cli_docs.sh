@@ -21,7 +21,11 @@ for command in $commands; do
 done
 options=$(for command in flash verify detect read erase run-ram reg send receive link-test inspect ports; do
     "$FERRY" help $command
-done | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *--\([a-z-]*\).*/\2/p' | sort -u)
+done
+for command in add list show get rm check channel devices jobs token migrate serve; do
+    "$FERRY" depot $command --help
+done)
+options=$(echo "$options" | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *--\([a-z-]*\).*/\2/p' | sort -u)
 [ "$(echo "$options" | wc -l)" -ge 20 ] || problem "the help lists only: $options"
 for option in $options; do
     [ "$option" = help ] || grep -q -- "Fl Fl $option" "$PAGE" || problem "the manual page does not know --$option"

@@ -335,9 +335,9 @@ static void removing_takes_what_nobody_needs(void **state)
     files[1].blob = depot_rig_put(rig, 5000, 2);
     GOOD(rig->depot, ferry_depot_build_add(rig->depot, &build, files, 2, 0, 0));
     GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", build.id));
-    assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, false), FERRY_ERR_BUSY);
+    assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, false), FERRY_ERR_STATE);
     GOOD(rig->depot, ferry_depot_job_add(rig->depot, build.id, 0, &job));
-    assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, true), FERRY_ERR_BUSY);
+    assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, true), FERRY_ERR_STATE);
     GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, job));
     GOOD(rig->depot, ferry_depot_build_remove(rig->depot, build.id, true));
     assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, true), FERRY_ERR_STORAGE_MISSING);

@@ -5,8 +5,8 @@ _ferry_commands() {
     "$1" help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'
 }
 
-_ferry_options() {
-    "$1" "$2" --help 2>/dev/null | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *\(--[a-z-]*\).*/\2/p'
+_ferry_options() { # of a command, or of a command and its subcommand
+    "$1" $2 --help 2>/dev/null | sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *\(--[a-z-]*\).*/\2/p'
 }
 
 # The values an option takes; "files", "ports" or words.
@@ -22,9 +22,24 @@ _ferry_values() {
     -fs | --flash-size) printf '%s ' keep detect 256KB 512KB 1MB 2MB 4MB 8MB 16MB 32MB 64MB 128MB ;;
     -sc | --spi-connection) printf '%s ' SPI HSPI ;;
     --window) printf '%s ' 1 2 ;;
-    -t | --trace | --flash | --card) printf '%s ' files ;;
+    -t | --trace | --flash | --card | --out | --tls-cert | --tls-key) printf '%s ' files ;;
+    --scopes) printf '%s ' read write device work admin ;;
+    --state) printf '%s ' queued claimed running done failed cancelled ;;
+    --channel) printf '%s ' stable beta ;;
+    --from) printf '%s ' depot: ;;
+    --depot) printf '%s ' files ;;
+    --project | --note | --search | --mac | --days | --limit | --before | --rate | --threads) printf '%s ' any ;;
     --connect-attempts | --listen | --cargo | --probe | --pty | --seed | --fault) printf '%s ' any ;;
     esac
+}
+
+_ferry_with_sub() { # "depot add" when the word behind depot is one of its commands
+    local i
+    echo -n "$1"
+    [[ $1 == depot ]] || return
+    for ((i = 1; i < COMP_CWORD - 1; i++)); do
+        [[ ${COMP_WORDS[i]} == depot && ${COMP_WORDS[i + 1]} != -* ]] && echo -n " ${COMP_WORDS[i + 1]}"
+    done
 }
 
 _ferry_command() { # the first word that is a command
@@ -52,10 +67,12 @@ _ferry() {
     ?*) mapfile -t COMPREPLY < <(compgen -W "$values" -- "$current") ;;
     *)
         if [[ $current == -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "$(_ferry_options "$program" "${command:-flash}")" -- "$current")
+            mapfile -t COMPREPLY < <(compgen -W "$(_ferry_options "$program" "$(_ferry_with_sub "${command:-flash}")")" -- "$current")
         elif [[ -z $command || $command == help ]]; then
             [[ $command == help ]] && commands+=exit
             mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+        elif [[ $command == depot && $previous == depot ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$("$program" depot --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')" -- "$current")
         elif [[ $command == reg && $previous == reg ]]; then
             mapfile -t COMPREPLY < <(compgen -W 'read write' -- "$current")
         else
