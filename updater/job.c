@@ -348,8 +348,17 @@ static void operation_done(struct ferry_job *self, uint32_t now_ms)
     }
 }
 
+// A wire that cannot take the rate is found out by the sender: nobody answers.
+static void set_start_rate(struct ferry_job *self)
+{
+    uint32_t baud = self->by_link ? ferry_link_route_start_baud(&self->in.link) : 0;
+    if (baud && self->cfg.stream->set_baud)
+        self->cfg.stream->set_baud(self->cfg.stream->ctx, baud);
+}
+
 static void first_step(struct ferry_job *self, uint32_t now_ms)
 {
+    set_start_rate(self);
     struct ferry_rom_job op = {.op = FERRY_ROM_CONNECT};
     self->started = true;
     self->started_ms = now_ms;
@@ -364,7 +373,10 @@ static bool connect_again(struct ferry_job *self, uint32_t now_ms)
     if (!self->by_link || self->state != FERRY_JOB_CONNECTING ||
         ferry_status_class_of(error.status) != FERRY_CLASS_WIRE || self->pump.wire_error)
         return false;
-    return ferry_link_route_next(&self->in.link, now_ms) || ferry_job_other_route(self, error.detail, now_ms);
+    if (!ferry_link_route_next(&self->in.link, now_ms))
+        return ferry_job_other_route(self, error.detail, now_ms);
+    set_start_rate(self);
+    return true;
 }
 
 // One operation's turn; true when the next one may go on at once.

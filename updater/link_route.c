@@ -25,6 +25,11 @@ bool ferry_link_route_next(struct ferry_link_route *self, uint32_t now_ms)
     return ferry_link_route_start(self, FERRY_ROM_CONNECT, NULL, now_ms) == FERRY_OK;
 }
 
+uint32_t ferry_link_route_start_baud(const struct ferry_link_route *self)
+{
+    return self->sender.cfg.baud ? self->sender.cfg.start_baud : 0;
+}
+
 const struct ferry_slot *ferry_link_route_slot(const struct ferry_target_info *info, uint8_t flag)
 {
     for (uint8_t i = 0; i < info->slot_count && i < FERRY_MANIFEST_SLOTS; i++)

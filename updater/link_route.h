@@ -42,6 +42,9 @@ int ferry_link_route_init(struct ferry_link_route *self, const struct ferry_link
 // Begins CONNECT, WRITE or LEAVE; FERRY_ERR_UNSUPPORTED for the others. The plan is for WRITE (ferry_cargo_plan_link).
 int ferry_link_route_start(struct ferry_link_route *self, enum ferry_rom_op op, const struct ferry_plan *plan,
                            uint32_t now_ms);
+// The rate at which CONNECT begins, and which the wire has to have then (the sender takes it for granted); 0 = the wire
+// has none.
+uint32_t ferry_link_route_start_baud(const struct ferry_link_route *self);
 // After CONNECT has failed: looks at the next start rate; false when there is none.
 bool ferry_link_route_next(struct ferry_link_route *self, uint32_t now_ms);
 // To be called when CONNECT has ended well.

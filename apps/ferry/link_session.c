@@ -12,6 +12,14 @@ static void sender_cfg(struct link_session *self, struct ferry_link_sender_cfg *
     out->frame_size = sizeof self->session.block;
 }
 
+// The sender takes it for granted that the wire has its start rate.
+static void set_start_rate(struct link_session *self)
+{
+    const struct ferry_stream *stream = &self->session.wire.stream;
+    if (self->sender.cfg.baud && stream->set_baud)
+        stream->set_baud(stream->ctx, self->sender.cfg.start_baud);
+}
+
 static void note(void *ctx, const char *text)
 {
     struct link_session *self = ctx;
@@ -33,6 +41,7 @@ int link_session_open(struct link_session *self, const struct cli_options *optio
     status = ferry_link_sender_init(&self->sender, &cfg);
     if (status < 0)
         return ferry_fault_set(&s->fault, status, 0, "%s", ferry_status_text(status));
+    set_start_rate(self);
     self->pump = (struct ferry_pump){.engine = &self->sender,
                                      .ops = &ferry_link_sender_ops,
                                      .stream = &s->wire.stream,
@@ -45,6 +54,7 @@ void link_session_restart(struct link_session *self)
     struct ferry_link_sender_cfg cfg;
     sender_cfg(self, &cfg);
     (void)ferry_link_sender_init(&self->sender, &cfg); // it has taken the same configuration before
+    set_start_rate(self);
 }
 
 static int tick(void *ctx)

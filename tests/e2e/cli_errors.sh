@@ -108,5 +108,28 @@ kill $PID
 wait $PID 2>/dev/null
 PID=
 
+# A full disk behind the output, and behind the trace.
+"${PYTHON:-python3}" "$ROOT/tests/e2e/build_folder.py" esp32c3 "$WORK/build" 40 || exit 1
+for json in '' --json; do
+    "$FERRY" inspect $json "$WORK/build" >/dev/full 2>"$WORK/err"
+    if [ $? -ne 6 ] || ! grep -q '^error: the output cannot be written' "$WORK/err"; then
+        FAILED=$((FAILED + 1))
+        echo "FAIL: inspect $json >/dev/full"
+    fi
+done
+"$FERRY" vchip --chip esp32c3 --flash "$WORK/flash2" --listen 127.0.0.1:0 --boot download >"$WORK/log" 2>&1 &
+PID=$!
+for _ in $(seq 200); do grep -q '^vchip:' "$WORK/log" && break || sleep 0.05; done
+URL=$(sed -n 's/^vchip:.* on \(.*\)$/\1/p' "$WORK/log")
+timeout 60 "$FERRY" detect -p "$URL" --before no-reset --trace /dev/full >"$WORK/out" 2>"$WORK/err"
+if [ $? -ne 0 ] || ! grep -q 'the trace is not whole' "$WORK/err"; then
+    FAILED=$((FAILED + 1))
+    echo 'FAIL: --trace /dev/full'
+    cat "$WORK/out" "$WORK/err"
+fi
+kill $PID
+wait $PID 2>/dev/null
+PID=
+
 echo "cli_errors: $PASSED passed, $FAILED failed"
 [ $FAILED -eq 0 ]
