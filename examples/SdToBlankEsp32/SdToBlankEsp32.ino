@@ -38,7 +38,7 @@
 const int8_t TARGET_RX = 16, TARGET_TX = 17, TARGET_RESET = 25, TARGET_BOOT = 26;
 const int8_t CARD_CS = 5, BUTTON = 0;
 
-FerryFlasher flasher; // global: it takes 30 KB
+FerryFlasher flasher; // global: it takes 12 KB
 int lastPercent = -1;
 
 void showProgress(uint32_t done, uint32_t total)

@@ -39,7 +39,7 @@
 const int8_t TARGET_RX = 16, TARGET_TX = 17;
 const int8_t CARD_CS = 5, BUTTON = 0;
 
-FerrySender sender; // global: it takes 20 KB
+FerrySender sender; // global: it takes 8 KB
 int lastPercent = -1;
 
 void showProgress(uint32_t done, uint32_t total)

@@ -28,7 +28,7 @@
 const int VERSION = 1; // make it 2, export the binary, and send it
 const int8_t RX_PIN = 16, TX_PIN = 17;
 
-FerryReceiver receiver; // (1) global: it takes 12 KB
+FerryReceiver receiver; // (1) global: it takes 11 KB
 int lastPercent = -1;
 
 void showProgress(uint32_t done, uint32_t total)

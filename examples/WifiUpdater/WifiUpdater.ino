@@ -29,7 +29,7 @@ const char *SSID = "your network", *PASSWORD = "its password", *TARGET = "ferry-
 const uint16_t PORT = 3333;
 const int8_t CARD_CS = 5, BUTTON = 0;
 
-FerrySender sender; // global: it takes 20 KB
+FerrySender sender; // global: it takes 8 KB
 WiFiClient wire;
 bool sending = false;
 int lastPercent = -1;

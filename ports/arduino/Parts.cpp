@@ -108,7 +108,7 @@ void FerryWire::attach(HardwareSerial &to)
 void FerryWire::open(HardwareSerial &to, int8_t rxPin, int8_t txPin, uint32_t baud)
 {
     to.end();
-    to.setRxBufferSize(4096); // has to come before begin()
+    to.setRxBufferSize(8192); // has to come before begin()
     to.begin(baud, SERIAL_8N1, rxPin, txPin);
     to.setRxFIFOFull(32); // 96 of 128 bytes are left while the flash keeps interrupts away
     attach(to);

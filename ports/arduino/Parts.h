@@ -33,7 +33,7 @@ struct FerryWire {
     // is an error.
     void attach(Client &to, std::function<bool()> reopen = nullptr);
     void attach(HardwareSerial &to);
-    // Opens the UART with buffers that flash work does not overrun: 4 KB, and an interrupt every 32 bytes.
+    // Opens the UART with buffers that flash work does not overrun: 8 KB, and an interrupt every 32 bytes.
     void open(HardwareSerial &to, int8_t rxPin, int8_t txPin, uint32_t baud);
     void detach();
 };

@@ -1,7 +1,7 @@
 #if defined(ARDUINO) && defined(ESP32)
 #include "Receiver.h"
 
-static const uint32_t RX_BUFFER = 4096; // as FerryWire::open() asks for
+static const uint32_t RX_BUFFER = 8192; // as FerryWire::open() asks for
 
 void FerryReceiver::aboutToRestart(void *ctx)
 {
@@ -98,7 +98,7 @@ void FerryReceiver::tell()
     if (state_ == FERRY_LINK_RECEIVER_SELECTED && before != state_ && end_)
         end_();
     ferry_error error;
-    ferry_link_receiver_ops.error(&engine_, &error);
+    ferry_link_receiver_explain(&engine_, &error); // in words
     if (error.status != told_ && (told_ = error.status) < 0) {
         error_.raw = error;
         if (errorCall_)

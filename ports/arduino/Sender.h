@@ -10,7 +10,7 @@
 // its flash back and compares). Interrupted anywhere, the target keeps its old firmware, and send() called again goes
 // on where it was. send() blocks; start() and loop() do the same in small steps.
 //
-// Takes about 20 KB of RAM: make it global.
+// Takes 8 KB of RAM, and on a UART 8 KB for its receive buffer: make it global.
 #ifndef PORTS_ARDUINO_SENDER_H
 #define PORTS_ARDUINO_SENDER_H
 
