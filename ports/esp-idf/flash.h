@@ -1,5 +1,5 @@
-// The chip's main flash for the sinks (io/flash.h): read through esp_flash (past the cache: what a reset would find),
-// changed through esp_partition.
+// The chip's main flash for the sinks (io/flash.h): read as it lies there (through a mapped window of 64 KB, which is
+// let go before each change), changed through esp_partition.
 //
 // Only what lies whole inside one partition of the table is ever programmed or erased, and never the partition that
 // runs nor anything of the app or bootloader's outside the table: everything else is FERRY_ERR_WRITE_FAILED, whoever
@@ -12,8 +12,8 @@
 #include "ferry/io/flash.h"
 #include "ports/esp-idf/error.h"
 
-// Fills *flash (its ctx is NULL). 0; FERRY_ERR_UNSUPPORTED: flash encryption is on; FERRY_ERR_FLASH_SIZE. Erasing and
-// programming block their task; other tasks run in between as CONFIG_SPI_FLASH_YIELD_DURING_ERASE says.
+// Fills *flash. One task at a time uses it. 0; FERRY_ERR_UNSUPPORTED: flash encryption is on; FERRY_ERR_FLASH_SIZE.
+// Erasing and programming block their task; other tasks run in between as CONFIG_SPI_FLASH_YIELD_DURING_ERASE says.
 int ferry_idf_flash_open(struct ferry_flash *flash, struct ferry_idf_error *error);
 
 #endif

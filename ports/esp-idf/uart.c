@@ -6,6 +6,7 @@
 #include "esp_attr.h"
 #include "esp_idf_version.h"
 #include "esp_intr_alloc.h"
+#include "esp_timer.h"
 #include "ferry/base/status.h"
 #include "sdkconfig.h"
 #include "soc/soc_caps.h"
@@ -31,7 +32,7 @@
 #define PORTS SOC_UART_NUM
 #endif
 
-enum { DRAIN_MS = 2000, TX_MIN = 512, RX_MIN = 256, FIFO = 128, FIFO_TIMEOUT = 3 };
+enum { BAUD = 115200, DRAIN_MS = 2000, TX_MIN = 512, RX_MIN = 256, FIFO = 128, FIFO_TIMEOUT = 3, BITS_PER_BYTE = 10 };
 
 // The driver's notification has no context, so the clocks are found by the number of the UART.
 static struct ferry_idf_clock *volatile clocks[PORTS];
@@ -61,40 +62,53 @@ static int read_bytes(void *ctx, uint8_t *buf, size_t cap)
     return n < 0 ? FERRY_ERR_WIRE_IO : n;
 }
 
-static size_t waiting(const struct ferry_idf_uart *self)
+// What has been written and has not left yet, by the line's rate: the driver does not say how much its ring holds
+// (before ESP-IDF 6 its "free size" counts the block under way only).
+static size_t waiting(struct ferry_idf_uart *self)
 {
-    size_t room = 0;
-    if (uart_get_tx_buffer_free_size((uart_port_t)self->port, &room) != ESP_OK || room > self->tx_buffer)
-        return 0;
-    return self->tx_buffer - room;
+    int64_t now_us = esp_timer_get_time();
+    int64_t gone = (now_us - self->tx_us) * self->baud / (BITS_PER_BYTE * 1000000);
+    if (gone > 0) {
+        self->tx_waiting = gone < self->tx_waiting ? self->tx_waiting - (uint32_t)gone : 0;
+        self->tx_us = now_us;
+    }
+    return self->tx_waiting;
 }
 
-// The driver's ring has an overhead per write that its free size leaves out, and it blocks when it is full: half of it
-// is used.
+// Writing blocks when the ring is full. It has an overhead per write, and the console's log may lie in it as well: half
+// of it is used.
 static int write_bytes(void *ctx, const uint8_t *bytes, size_t len)
 {
-    const struct ferry_idf_uart *self = ctx;
+    struct ferry_idf_uart *self = ctx;
     size_t used = waiting(self), most = self->tx_buffer / 2;
     if (used >= most)
         return 0;
     len = len < most - used ? len : most - used;
+    if (used == 0)
+        self->tx_us = esp_timer_get_time();
     int n = uart_write_bytes((uart_port_t)self->port, bytes, len);
-    return n < 0 ? FERRY_ERR_WIRE_IO : n;
+    if (n < 0)
+        return FERRY_ERR_WIRE_IO;
+    self->tx_waiting += (uint32_t)n;
+    return n;
 }
 
 static int set_baud(void *ctx, uint32_t baud)
 {
-    const struct ferry_idf_uart *self = ctx;
+    struct ferry_idf_uart *self = ctx;
     (void)uart_wait_tx_done((uart_port_t)self->port, pdMS_TO_TICKS(DRAIN_MS));
-    return uart_set_baudrate((uart_port_t)self->port, baud) == ESP_OK ? FERRY_OK : FERRY_ERR_BAUD;
+    if (uart_set_baudrate((uart_port_t)self->port, baud) != ESP_OK)
+        return FERRY_ERR_BAUD;
+    self->baud = baud;
+    return FERRY_OK;
 }
 
 static int pending(void *ctx)
 {
-    const struct ferry_idf_uart *self = ctx;
+    struct ferry_idf_uart *self = ctx;
     size_t n = waiting(self);
     if (n == 0 && uart_wait_tx_done((uart_port_t)self->port, 0) != ESP_OK)
-        n = 1; // in the FIFO
+        n = 1; // the last of it, or the log
     return (int)n;
 }
 
@@ -142,7 +156,7 @@ static int install(struct ferry_idf_uart *self, const struct ferry_idf_uart_cfg 
 static esp_err_t set_up(const struct ferry_idf_uart_cfg *cfg)
 {
     uart_port_t port = (uart_port_t)cfg->port;
-    uart_config_t config = {.baud_rate = cfg->baud ? (int)cfg->baud : 115200,
+    uart_config_t config = {.baud_rate = cfg->baud ? (int)cfg->baud : BAUD,
                             .data_bits = UART_DATA_8_BITS,
                             .parity = UART_PARITY_DISABLE,
                             .stop_bits = UART_STOP_BITS_1,
@@ -176,6 +190,7 @@ int ferry_idf_uart_open(struct ferry_idf_uart *self, const struct ferry_idf_uart
         return ferry_idf_fail(error, FERRY_ERR_BAUD, esp, "see the data sheet for rates and pins",
                               "UART%d cannot be set to %u baud", cfg->port, (unsigned)cfg->baud);
     }
+    self->baud = cfg->baud ? cfg->baud : BAUD;
     self->console = cfg->port == CONSOLE;
     if (self->console)
         console_by_driver(cfg->port);

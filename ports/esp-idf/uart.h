@@ -13,7 +13,7 @@
 #include "ports/esp-idf/clock.h"
 #include "ports/esp-idf/error.h"
 
-#define FERRY_IDF_UART_RX 8192 // bytes: 89 ms at 921600 baud
+#define FERRY_IDF_UART_RX 10240 // bytes: what comes in 111 ms at 921600 baud, while a 64 KB block is erased
 #define FERRY_IDF_UART_TX 4096
 #define FERRY_IDF_UART_FIFO 32 // bytes in the FIFO at which the interrupt comes; 96 more fit meanwhile
 #define FERRY_IDF_UART_PIN_KEEP (-1)
@@ -31,7 +31,9 @@ struct ferry_idf_uart_cfg {
 
 struct ferry_idf_uart {
     int port; // -1 = closed
-    uint32_t tx_buffer;
+    uint32_t tx_buffer, baud;
+    uint32_t tx_waiting; // bytes written that have not left, as of tx_us
+    int64_t tx_us;
     bool console;
 };
 

@@ -72,7 +72,7 @@ struct ferry_receiver_config {
     const struct ferry_datagram *datagram; // DATAGRAM: stays the caller's
     // All wires.
     uint32_t window;     // bytes of chunk window, 0 = 8192; 1024 .. 61440, a multiple of 1024
-    uint32_t buffer;     // bytes of the UART's ring, 0 = 8192
+    uint32_t buffer;     // bytes of the UART's ring, 0 = 10240
     uint32_t confirm_ms; // a firmware on trial is given up after so long without a confirmation; 0 = 60000
     uint8_t attempts;    // failed starts until a new firmware is given up; 0 = one
     bool no_partitions;  // only firmware: data partitions cannot be written
