@@ -16,7 +16,6 @@ class Rate {
 
   add(done) {
     const now = performance.now() / 1000;
-    if (this.points.length && done < this.points[this.points.length - 1].done) this.points = [];
     this.points.push({now, done});
     while (this.points.length > 2 && now - this.points[0].now > 6) this.points.shift();
   }
@@ -36,7 +35,7 @@ function facts(target) {
 }
 
 export function targetCard(actions, mayStart) {
-  let target = null, rate = new Rate(), job = null, toldState = '', toldTenth = -1;
+  let target = null, rate = new Rate(), job = null, toldState = '', toldTenth = -1, best = 0;
   const name = h('h3'), sub = h('p.sub'), mac = h('p.path'), port = h('p.path');
   const state = h('p.state'), detail = h('p.detail'), boat = h('span.boat', {}, icon('boat')), done = h('span.done');
   const line = h('div.line', {role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100}, h('span.water'), done, boat);
@@ -51,15 +50,16 @@ export function targetCard(actions, mayStart) {
 
   function progress(j) {
     const known = j.size > 0 && ['writing', 'verifying', 'leaving', 'stopping'].includes(j.state);
-    const percent = known ? Math.min(100, j.done / j.size * 100) : 0;
+    if (known) best = Math.max(best, j.done); // while a segment is proved, the figure goes back a little
+    const percent = known ? Math.min(100, best / j.size * 100) : 0;
     state.textContent = words[j.state] || j.state;
     line.classList.toggle('unknown', !known);
     line.setAttribute('aria-label', `${title(target)}: ${words[j.state] || j.state}`);
     draw(percent);
-    if (known) rate.add(j.done);
-    const speed = known ? rate.get() : 0, left = speed > 0 ? (j.size - j.done) / speed : 0;
-    detail.textContent = known ? [`${Math.floor(percent)} %`, `${bytes(j.done)} of ${bytes(j.size)}`,
-      speed > 0 ? `${bytes(speed)}/s` : '', left >= 1 ? `about ${duration(Math.round(left))} left` : ''].filter(Boolean).join(' · ') : (j.step || '');
+    if (known) rate.add(best);
+    const speed = known ? rate.get() : 0, left = speed > 0 ? Math.round((j.size - best) / speed) : 0;
+    detail.textContent = known ? [`${Math.floor(percent)} %`, `${bytes(best)} of ${bytes(j.size)}`,
+      speed > 0 ? `${bytes(speed)}/s` : '', left > 0 ? `about ${left < 10 ? `${left} s` : duration(left)} left` : ''].filter(Boolean).join(' · ') : (j.step || '');
     const tenth = Math.floor(percent / 25);
     if (j.state !== toldState || (known && tenth > toldTenth))
       say(`${title(target)}: ${words[j.state] || j.state}${known && percent >= 25 ? `, ${tenth * 25} percent` : ''}`);
@@ -102,7 +102,7 @@ export function targetCard(actions, mayStart) {
   function update(next) {
     target = next;
     const j = target.job, busy = target.busy;
-    if (j && j.id !== job) { job = j.id; rate = new Rate(); toldTenth = -1; }
+    if (j && j.id !== job) { job = j.id; rate = new Rate(); toldTenth = -1; best = 0; }
     name.textContent = title(target);
     sub.textContent = facts(target) || (target.chip ? '' : 'Nobody has looked who is there yet');
     sub.hidden = !sub.textContent;
