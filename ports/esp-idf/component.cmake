@@ -6,8 +6,8 @@ set(FERRY_PORT ${CMAKE_CURRENT_LIST_DIR})
 
 file(GLOB_RECURSE ferry_sources ${FERRY_ROOT}/src/*.c)
 set(ferry_port_names
-    clock digest error espnow file flash lines net net_ethernet net_wifi packet_queue pins settings socket tcp uart udp
-    ble ble_client ble_server receiver/receiver receiver/receiver_sink receiver/receiver_wire)
+    ble ble_client ble_server clock digest error espnow file flash lines net net_emulator net_ethernet net_wifi
+    packet_queue pins settings socket tcp uart udp receiver/receiver receiver/receiver_sink receiver/receiver_wire)
 foreach(name ${ferry_port_names})
   list(APPEND ferry_sources ${FERRY_PORT}/${name}.c)
 endforeach()

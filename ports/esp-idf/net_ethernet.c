@@ -43,10 +43,10 @@ static esp_eth_phy_t *new_phy(void)
 #ifdef CONFIG_ETH_USE_OPENETH
     config.autonego_timeout_ms = NEGOTIATION_MS;
 #endif
-#if ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 4, 0)
+#if defined CONFIG_ETH_USE_OPENETH
+    return ferry_idf_net_emulator_phy(&config);
+#elif ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 4, 0)
     return esp_eth_phy_new_generic(&config);
-#elif defined CONFIG_ETH_USE_OPENETH
-    return esp_eth_phy_new_dp83848(&config);
 #elif defined CONFIG_FERRY_ETHERNET_PHY_IP101
     return esp_eth_phy_new_ip101(&config);
 #elif defined CONFIG_FERRY_ETHERNET_PHY_RTL8201
