@@ -43,8 +43,7 @@ static int hash_some(struct ferry_sink_flash_hash *self, const struct ferry_dige
     uint8_t raw[PIECE];
     uint32_t done = 0;
     while (self->at < self->len && done < A_CALL) {
-        uint32_t at = self->offset + self->at, left = self->len - self->at, n = PIECE - at % PIECE;
-        n = n < left ? n : left;
+        uint32_t at = self->offset + self->at, left = self->len - self->at, n = left < PIECE ? left : PIECE;
         int status = read(ctx, at, raw, n);
         self->blank = self->blank && status == 1;
         if (status >= 0)

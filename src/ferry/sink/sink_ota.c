@@ -9,7 +9,8 @@
 #define SECTOR FERRY_FLASH_SECTOR
 #define BLOCK FERRY_FLASH_BLOCK
 #define HEAD FERRY_SINK_OTA_HEAD
-#define PIECE 256u
+#define PIECE FERRY_SINK_FLASH_PIECE
+#define WRITE_UNIT 256u
 
 int ferry_sink_ota_read(const struct ferry_sink_ota *self, uint32_t address, uint8_t *bytes, size_t len)
 {
@@ -140,7 +141,7 @@ static int info(void *ctx, struct ferry_target_info *out)
     list_slots(self, out);
     out->erase_unit = BLOCK;
     out->erase_ms = self->cfg.erase_ms ? self->cfg.erase_ms : 400;
-    out->write_unit = PIECE;
+    out->write_unit = WRITE_UNIT;
     out->any_order = true;
     out->deaf = self->cfg.deaf;
     out->unfinished = ferry_sink_record_unfinished(&self->record);
@@ -333,12 +334,11 @@ static int read_piece(void *ctx, uint32_t at, uint8_t *raw, size_t len)
     if (status < 0)
         return status;
     bool blank = ferry_sink_flash_all_ff(raw, len);
-    if (at < HEAD) { // the whole piece: HEAD is one
-        if (blank && self->head_len == HEAD)
-            memcpy(raw, self->head + at, len);
-        else
-            memset(raw, 0, len);
-    }
+    size_t n = at >= HEAD ? 0 : len < HEAD - at ? len : HEAD - at; // withheld
+    if (n && self->head_len == HEAD && ferry_sink_flash_all_ff(raw, n))
+        memcpy(raw, self->head + at, n);
+    else
+        memset(raw, 0, n);
     return blank;
 }
 
@@ -349,8 +349,6 @@ static int hash(void *ctx, uint32_t offset, uint32_t len, uint8_t sha256[32], bo
         return FERRY_ERR_STATE;
     return ferry_sink_flash_hash(&self->hash, self->cfg.digest, offset, len, read_piece, self, sha256, blank);
 }
-
-_Static_assert(HEAD % FERRY_SINK_FLASH_PIECE == 0, "see read_piece()");
 
 // ---- the rest
 

@@ -7,7 +7,7 @@
 #include "ferry/sink/sink_ota_parts.h"
 
 #define HEAD FERRY_SINK_OTA_HEAD
-#define PIECE 256u
+#define PIECE FERRY_SINK_FLASH_PIECE
 
 enum end_step { CHECK_HASH, CHECK_IMAGE, WRITE_HEAD, SELECT };
 

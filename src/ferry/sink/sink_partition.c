@@ -7,7 +7,7 @@
 
 #define SECTOR FERRY_FLASH_SECTOR
 #define BLOCK FERRY_FLASH_BLOCK
-#define PIECE 256u
+#define WRITE_UNIT 256u
 
 static bool overlaps(const struct ferry_sink_place *a, uint32_t address, uint32_t size)
 {
@@ -80,7 +80,7 @@ static int info(void *ctx, struct ferry_target_info *out)
     out->chip = FERRY_MANIFEST_CHIP_ANY;
     out->erase_unit = BLOCK;
     out->erase_ms = 400;
-    out->write_unit = PIECE;
+    out->write_unit = WRITE_UNIT;
     out->any_order = true;
     return ferry_sink_partition_list(ctx, out);
 }
