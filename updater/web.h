@@ -61,6 +61,7 @@ struct ferry_web_cfg {
     const char *version;     // of the program; NULL = not told
     const char *token;       // NULL or "" = whoever reaches the server may do everything
     struct ferry_card *card; // the updater's. The updater's side looks at it anew only under lock
+    const char *card_dir;    // where the card is; NULL = card->dir, which must be set by now
     const char *log_path;    // ferry-log.csv
     unsigned port_count;
     const char *const *port_names; // NULL with port_count 0

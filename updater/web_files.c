@@ -136,15 +136,15 @@ static bool name_paths(struct ferry_web *self, struct ferry_web_upload *up)
         snprintf(text, sizeof text, ".ferry/set-%s/%s", up->set, up->name);
     else
         snprintf(text, sizeof text, "%s", up->name);
-    bool fits = ferry_path_under(up->path, sizeof up->path, self->cfg.card->dir, text);
+    bool fits = ferry_path_under(up->path, sizeof up->path, self->dir, text);
     snprintf(text, sizeof text, ".ferry/up-%u.part", (unsigned)++self->parts);
-    return ferry_path_under(up->part, sizeof up->part, self->cfg.card->dir, text) && fits;
+    return ferry_path_under(up->part, sizeof up->part, self->dir, text) && fits;
 }
 
 static bool begin(struct ferry_web *self, struct ferry_web_upload *up, struct ferry_http_answer *answer)
 {
     struct ferry_fault fault;
-    if (ferry_web_tree_folders(self->cfg.card->dir, up->part, &fault) == FERRY_OK) {
+    if (ferry_web_tree_folders(self->dir, up->part, &fault) == FERRY_OK) {
         up->file = fopen(up->part, "wb");
         if (up->file)
             return false;
@@ -218,7 +218,7 @@ static bool put_in_place(struct ferry_web *self, struct ferry_web_upload *up, st
     struct ferry_fault fault;
     if (in_the_way(self, up, answer))
         return true;
-    int status = ferry_web_tree_folders(self->cfg.card->dir, up->path, &fault);
+    int status = ferry_web_tree_folders(self->dir, up->path, &fault);
     if (status == FERRY_OK && ferry_web_replace(up->part, up->path) < 0)
         status = ferry_fault_set(&fault, FERRY_ERR_STORAGE_WRITE, up->name, "the card cannot be written: %s",
                                  strerror(errno));
@@ -279,7 +279,7 @@ struct commit {
 static bool name_commit(struct ferry_web *self, const char *name, struct commit *c)
 {
     char text[FERRY_WEB_NAME_MAX + 64];
-    const char *dir = self->cfg.card->dir;
+    const char *dir = self->dir;
     snprintf(text, sizeof text, ".ferry/set-%s/%s", c->set, name);
     bool fits = ferry_path_under(c->from, sizeof c->from, dir, text);
     snprintf(text, sizeof text, ".ferry/set-%s", c->set);

@@ -16,7 +16,7 @@ void ferry_web_files_clean(const struct ferry_web *self)
 {
     char folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH];
     static const char *const ours[] = {"up-", "set-", "old-"};
-    if (!ferry_path_under(folder, sizeof folder, self->cfg.card->dir, ".ferry"))
+    if (!ferry_path_under(folder, sizeof folder, self->dir, ".ferry"))
         return;
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
@@ -105,7 +105,7 @@ void ferry_web_build_delete(struct ferry_web *self, const struct ferry_http_requ
         status =
             ferry_fault_set(&fault, FERRY_ERR_BUSY, ferry_card_shown(self->cfg.card, cargo), "a job reads from it");
     else
-        status = remove_build(self->cfg.card->dir, cargo, &fault);
+        status = remove_build(self->dir, cargo, &fault);
     if (cargo)
         ferry_web_touched(self);
     ferry_web_unlock(self);

@@ -21,7 +21,7 @@ struct paths {
 
 static bool name_paths(const struct ferry_web *self, struct paths *out)
 {
-    const char *dir = self->cfg.card->dir;
+    const char *dir = self->dir;
     return ferry_path_under(out->file, sizeof out->file, dir, FERRY_CARD_JSON) &&
            ferry_path_under(out->fresh, sizeof out->fresh, dir, NEW_FILE);
 }
@@ -47,7 +47,7 @@ static int load(const struct ferry_web *self, cJSON **out, struct ferry_fault *f
     char path[FERRY_CARGO_PATH];
     struct stat st;
     *out = NULL;
-    if (!ferry_path_under(path, sizeof path, self->cfg.card->dir, FERRY_CARD_JSON) || stat(path, &st) != 0)
+    if (!ferry_path_under(path, sizeof path, self->dir, FERRY_CARD_JSON) || stat(path, &st) != 0)
         return FERRY_OK;
     int status = ferry_json_load(path, FERRY_CARD_JSON, out, fault);
     if (status < 0 || cJSON_IsObject(*out))
@@ -271,7 +271,7 @@ static int save(const struct ferry_web *self, const cJSON *json, struct ferry_fa
     else if (!name_paths(self, paths))
         status = ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "the card's path is too long");
     if (status == FERRY_OK)
-        status = ferry_web_tree_folders(self->cfg.card->dir, paths->fresh, fault);
+        status = ferry_web_tree_folders(self->dir, paths->fresh, fault);
     if (status == FERRY_OK && (!write_all(paths->fresh, text) || ferry_web_replace(paths->fresh, paths->file) < 0))
         status = ferry_fault_set(fault, FERRY_ERR_STORAGE_WRITE, FERRY_CARD_JSON, "ferry.json cannot be written");
     cJSON_free(text);

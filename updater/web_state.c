@@ -41,6 +41,7 @@ struct ferry_web *ferry_web_new(const struct ferry_web_cfg *cfg)
     if (!self)
         return NULL;
     self->cfg = *cfg;
+    snprintf(self->dir, sizeof self->dir, "%s", cfg->card_dir ? cfg->card_dir : cfg->card->dir);
     if (self->cfg.upload_limit == 0)
         self->cfg.upload_limit = UPLOAD_LIMIT;
     self->ports = calloc(cfg->port_count + 1u, sizeof *self->ports);
@@ -270,7 +271,7 @@ void ferry_web_touched(struct ferry_web *self)
 
 bool ferry_web_in_use(const struct ferry_web *self, const char *path)
 {
-    const char *dir = self->cfg.card->dir;
+    const char *dir = self->dir;
     size_t len = strlen(path), root = strlen(dir);
     for (unsigned i = 0; i < self->cfg.port_count; i++) {
         const struct ferry_web_port *port = &self->ports[i];

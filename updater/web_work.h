@@ -40,6 +40,7 @@ struct ferry_web_port {
 
 struct ferry_web {
     struct ferry_web_cfg cfg;
+    char dir[FERRY_CARGO_PATH]; // the card's; card->dir is the updater's, and written anew at every look
     struct ferry_web_port *ports;
     uint32_t seq, jobs; // counters: of changes, of jobs
     uint32_t boot;      // tells one run of the program from another

@@ -20,6 +20,7 @@ struct updater_web {
     struct ferry_web *web;
     struct ferry_posix_http_server *server;
     pthread_mutex_t mutex;
+    char dir[FERRY_CARGO_PATH];
     char address[128], name[128], token[64], url[480];
     uint16_t port;
     bool open_to_others;
@@ -53,7 +54,7 @@ static int space(void *ctx, uint64_t *free_bytes, uint64_t *total_bytes)
 {
     struct updater_web *self = ctx;
     struct statvfs fs;
-    if (statvfs(self->cfg.card->dir, &fs) != 0)
+    if (statvfs(self->dir, &fs) != 0)
         return FERRY_ERR_STORAGE_READ;
     *free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
     *total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
@@ -174,6 +175,7 @@ int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg
     if (!self)
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the page");
     self->cfg = *cfg;
+    snprintf(self->dir, sizeof self->dir, "%s", cfg->card->dir);
     pthread_mutex_init(&self->mutex, NULL);
     if (gethostname(self->name, sizeof self->name - 1) != 0)
         snprintf(self->name, sizeof self->name, "localhost");
