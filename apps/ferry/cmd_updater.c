@@ -48,7 +48,11 @@ static const struct cli_help help = {
         "are\n"
         "                               flashed when somebody asks for it there; with --wait also by themselves.\n"
         "                               ADDRESS is 127.0.0.1 unless given, :PORT is all addresses\n"
-        "  --web-token TOKEN            what the page asks for; else FERRY_TOKEN; else, on a network, a random one",
+        "  --web-token TOKEN            what the page asks for; else FERRY_WEB_TOKEN; else, on a network, a random "
+        "one\n"
+        "  --depot URL                  with --web: the page also offers what this `ferry depot serve` has; its token "
+        "is\n"
+        "                               FERRY_TOKEN",
     .examples = "  ferry updater --card /media/sd --port /dev/ttyUSB0\n"
                 "  ferry updater --card /media/sd --port /dev/ttyUSB0 --port /dev/ttyUSB1 --wait\n"
                 "  ferry updater --card firmware/ --cargo sensor --port rfc2217://bench:4000 --json\n"
@@ -76,7 +80,7 @@ struct bench {
     char asked[FERRY_CARGO_PATH]; // the person's answer
     bool wait;
     uint32_t probe_ms;
-    const char *listen, *token;
+    const char *listen, *token, *depot;
     struct updater_web *web; // NULL: none
     char found_port[256];
     struct ferry_card card;
@@ -130,7 +134,8 @@ static int take_port(struct bench *b, const char *port)
 // Takes argv[*i] when it is an option of this command only. 1: taken, 0: not ours, else the exit code.
 static int take_own(struct bench *b, int argc, char **argv, int *i)
 {
-    static const char *const names[] = {"--card", "--cargo", "--probe", "--port", "-p", "--web", "--web-token"};
+    static const char *const names[] = {"--card", "--cargo", "--probe",     "--port",
+                                        "-p",     "--web",   "--web-token", "--depot"};
     bool missing = false;
     const char *value = NULL;
     size_t which = 0;
@@ -138,7 +143,7 @@ static int take_own(struct bench *b, int argc, char **argv, int *i)
         b->wait = true;
         return 1;
     }
-    for (; which < 7 && !value; which++)
+    for (; which < 8 && !value; which++)
         value = value_of(names[which], argc, argv, i, &missing);
     if (!value)
         return 0;
@@ -157,6 +162,8 @@ static int take_own(struct bench *b, int argc, char **argv, int *i)
         b->listen = value;
     else if (which == 7)
         b->token = value;
+    else if (which == 8)
+        b->depot = value;
     else
         return take_port(b, value) < 0 ? 1 : 2;
     return 1;
@@ -199,21 +206,6 @@ static int fail(struct bench *b, const struct ferry_fault *fault)
     return cli_display_fault(&b->screen.display, fault);
 }
 
-static void tell_refused(struct bench *b)
-{
-    const struct ferry_cargo_list *list = &b->card.list;
-    for (size_t i = 0; i < list->refused_count; i++) {
-        const struct ferry_fault *fault = &list->refused[i];
-        char text[600];
-        snprintf(text, sizeof text, "not used: %s%s%s", fault->what, fault->where[0] ? ": " : "", fault->where);
-        cli_display_warning(&b->screen.display, text);
-    }
-    if (list->refused_more)
-        cli_display_line(&b->screen.display, "... and %zu more files that cannot be used", list->refused_more);
-    if (list->more)
-        cli_display_line(&b->screen.display, "... and %zu more cargoes than can be listed", list->more);
-}
-
 static int look_at_card(struct bench *b, struct ferry_fault *fault)
 {
     int status = ferry_card_open(&b->card, b->card_dir, b->cargo, fault);
@@ -225,7 +217,7 @@ static int open_card(struct bench *b)
 {
     struct ferry_fault fault;
     int status = look_at_card(b, &fault);
-    tell_refused(b);
+    cmd_updater_tell_refused(&b->screen.display, &b->card.list);
     if (b->listen && status < 0 && status != FERRY_ERR_STORAGE_MISSING)
         return -1; // the page tells, and takes what is missing
     if (status >= 0 && !b->listen && ferry_card_ambiguous(&b->card)) {
@@ -269,7 +261,7 @@ static int choose_wished(void *ctx, unsigned port, const struct ferry_updater_wi
 {
     struct bench *b = ctx;
     (void)port;
-    int named = b->web ? updater_web_choose(b->web, wish, out, fault) : 0;
+    int named = b->web ? updater_web_choose(b->web, wish, target, out, fault) : 0;
     return named == 0 ? choose(ctx, target, out, fault) : named;
 }
 
@@ -497,7 +489,7 @@ static void loop(struct bench *b)
 
 static int open_web(struct bench *b, struct ferry_fault *fault)
 {
-    const char *token = b->token ? b->token : getenv("FERRY_TOKEN");
+    const char *token = b->token ? b->token : getenv("FERRY_WEB_TOKEN");
     struct updater_web_cfg cfg = {.listen = b->listen,
                                   .token = token,
                                   .card = &b->card,
@@ -507,6 +499,7 @@ static int open_web(struct bench *b, struct ferry_fault *fault)
                                   .rom = true,
                                   .link = true,
                                   .updater = &b->updater,
+                                  .depot = b->depot,
                                   .look = look_for_page,
                                   .ctx = b};
     int status = updater_web_open(&b->web, &cfg, fault);

@@ -8,6 +8,20 @@
 #include "ferry/base/status.h"
 #include "ports/posix/number.h"
 
+void cmd_updater_tell_refused(struct cli_display *display, const struct ferry_cargo_list *list)
+{
+    for (size_t i = 0; i < list->refused_count; i++) {
+        const struct ferry_fault *fault = &list->refused[i];
+        char text[600];
+        snprintf(text, sizeof text, "not used: %s%s%s", fault->what, fault->where[0] ? ": " : "", fault->where);
+        cli_display_warning(display, text);
+    }
+    if (list->refused_more)
+        cli_display_line(display, "... and %zu more files that cannot be used", list->refused_more);
+    if (list->more)
+        cli_display_line(display, "... and %zu more cargoes than can be listed", list->more);
+}
+
 int cmd_updater_ask(struct ferry_card *card, bool may_ask, struct ferry_fault *fault)
 {
     size_t index = 0;

@@ -8,8 +8,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "apps/ferry/cargo_from_url.h"
 #include "ferry.h"
 #include "ferry/base/status.h"
+#include "ports/posix/http_client.h"
 #include "ports/posix/http_server.h"
 #include "ports/posix/number.h"
 
@@ -19,6 +21,10 @@ struct updater_web {
     struct updater_web_cfg cfg;
     struct ferry_web *web;
     struct ferry_posix_http_server *server;
+    struct ferry_posix_http_client *client; // of the depot; NULL: there is none
+    struct ferry_http_client io;
+    struct ferry_web_depot depot;
+    char depot_url[256];
     pthread_mutex_t mutex;
     char dir[FERRY_CARGO_PATH];
     char address[128], name[128], token[64], url[480];
@@ -124,6 +130,27 @@ static void name_url(struct updater_web *self)
              (unsigned)self->port, self->token[0] ? "#token=" : "", token);
 }
 
+static int open_depot(struct updater_web *self, struct ferry_fault *fault)
+{
+    struct ferry_posix_error error;
+    struct ferry_posix_http_client_cfg cfg = {.ca_file = getenv("FERRY_CA"), .connect_ms = 5000, .stall_ms = 5000};
+    const char *url = self->cfg.depot;
+    if (!url)
+        return FERRY_OK;
+    size_t len = strlen(url);
+    while (len && url[len - 1] == '/')
+        len--;
+    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || len >= sizeof self->depot_url)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, url, "--depot takes the address of a ferry depot serve here");
+    snprintf(self->depot_url, sizeof self->depot_url, "%.*s", (int)len, url);
+    int status = ferry_posix_http_client_new(&self->client, &cfg, &error);
+    if (status < 0)
+        return ferry_fault_set(fault, status, url, "%s", error.what);
+    self->io = ferry_posix_http_client(self->client);
+    self->depot = (struct ferry_web_depot){.client = &self->io, .url = self->depot_url, .token = getenv("FERRY_TOKEN")};
+    return FERRY_OK;
+}
+
 // ---- open and close ----
 
 static struct ferry_web *make_web(struct updater_web *self)
@@ -142,7 +169,7 @@ static struct ferry_web *make_web(struct updater_web *self)
         .start = true,
         .settings = settings,
         .setting_count = sizeof settings / sizeof settings[0],
-        .depot = c->depot,
+        .depot = self->client ? &self->depot : NULL,
         .lock = lock,
         .unlock = unlock,
         .space = space,
@@ -182,6 +209,8 @@ int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg
     int status = take_address(self, fault);
     if (status == FERRY_OK)
         status = take_token(self, fault);
+    if (status == FERRY_OK)
+        status = open_depot(self, fault);
     if (status == FERRY_OK) {
         self->web = make_web(self);
         status = self->web ? start(self, fault)
@@ -200,6 +229,7 @@ void updater_web_close(struct updater_web *self)
         return;
     ferry_posix_http_server_stop(self->server, 300);
     ferry_web_free(self->web);
+    ferry_posix_http_client_free(self->client);
     pthread_mutex_destroy(&self->mutex);
     free(self);
 }
@@ -302,11 +332,29 @@ void updater_web_ended(struct updater_web *self, unsigned port, const struct fer
     ferry_web_tell_ended(self->web, port, job, outcome);
 }
 
-int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish, struct ferry_cargo *out,
-                       struct ferry_fault *fault)
+// "depot:SHA256" on the page is a build in the depot, which has it by that name.
+static int choose_from_depot(const struct updater_web *self, const char *build, const struct ferry_target *target,
+                             struct ferry_cargo *out, struct ferry_fault *fault)
+{
+    char url[400];
+    struct ferry_cargo_list *list = calloc(1, sizeof *list);
+    if (!list)
+        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the depot's build");
+    snprintf(url, sizeof url, "depot:%s/%s", self->depot_url, build);
+    int status = cargo_from_url(url, target && target->chip ? target->chip->id : FERRY_CHIP_ANY, list, fault);
+    if (status >= 0)
+        *out = list->items[0];
+    free(list);
+    return status < 0 ? status : 1;
+}
+
+int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish,
+                       const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     if (!wish->cargo[0])
         return 0;
+    if (strncmp(wish->cargo, "depot:", 6) == 0)
+        return choose_from_depot(self, wish->cargo + 6, target, out, fault);
     const struct ferry_cargo *cargo = ferry_web_build(self->web, wish->cargo);
     if (!cargo)
         return ferry_fault_set(fault, FERRY_ERR_STORAGE_MISSING, NULL, "this firmware is not on the card any more");

@@ -24,7 +24,7 @@ struct updater_web_cfg {
     // Looks at the card again (ferry_card_open); 0 or negative with *fault.
     int (*look)(void *ctx, struct ferry_fault *fault);
     void *ctx;
-    const struct ferry_web_depot *depot; // NULL: none
+    const char *depot; // address of a `ferry depot serve` whose builds the page offers too, NULL = none
 };
 
 // Listens from here on. 0, or negative with *fault; then *out is NULL.
@@ -44,9 +44,10 @@ void updater_web_ended(struct updater_web *self, unsigned port, const struct fer
 // Around a look at the card that nobody on the page has asked for; fault is what it said, NULL = well.
 void updater_web_looking(struct updater_web *self);
 void updater_web_looked(struct updater_web *self, const struct ferry_fault *fault);
-// The firmware that the page has named for a port. 1 = *out is it; 0 = none was named; negative with *fault.
-int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish, struct ferry_cargo *out,
-                       struct ferry_fault *fault);
+// The firmware that the page has named for a port. 1 = *out is it; 0 = none was named; negative with *fault. What lies
+// in the depot is fetched first (cargo_from_url.h), and the loop stands still meanwhile.
+int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish,
+                       const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault);
 void updater_web_close(struct updater_web *self); // NULL allowed
 
 #endif

@@ -127,7 +127,7 @@ async function load() {
 async function fromDepot() {
   try {
     const answer = await get('depot/builds');
-    return {builds: answer.builds.map(b => ({...b, id: `depot:${b.id}`, chips: b.chips || (b.chip ? [b.chip] : []),
+    return {builds: answer.builds.map(b => ({...b, id: `depot:${b.sha256}`, chips: b.chips || (b.chip ? [b.chip] : []),
       name: b.name || b.project, from: 'depot'}))};
   } catch (error) { return {builds: [], fault: error}; }
 }

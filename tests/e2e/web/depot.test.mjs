@@ -1,8 +1,9 @@
 // The same page on the depot's server: builds are brought, put on channels, given out, taken away.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
-import {buildFolder, ferry, newCard, open, start, until, work} from './rig.mjs';
+import {buildFolder, chip, ferry, newCard, open, start, until, updater, work} from './rig.mjs';
 import {accessible, noSideways, shot} from './checks.mjs';
 
 let depots = 0;
@@ -57,6 +58,26 @@ export default {
     await until(async () => await page.locator('.build').count() === 1, 'one is left');
     assert.deepEqual(page.problems, []);
     await Promise.all([d.stop(), page.context().close(), other.context().close()]);
+  },
+
+  async 'depot: an updater flashes out of it'() {
+    const d = await serve(['--anonymous', 'read,write']), from = newCard(), c = await chip('esp32c3', ['--time', 'fast']);
+    buildFolder(from, 'kettle', 'esp32c3', 200);
+    d.cli('add', path.join(from, 'kettle'));
+    const u = await updater(newCard(), [c.url], ['--depot', d.url], {FERRY_CACHE: path.join(work, 'cache')}), page = await open(u.url);
+    await page.getByText('On the card and in the depot').waitFor();
+    await page.getByRole('button', {name: /^Flash conformance/}).click();
+    await page.locator('dialog summary').click();
+    await page.getByLabel('Way into the target').selectOption('rom');
+    await page.getByRole('dialog').getByRole('button', {name: 'Flash'}).click();
+    await page.locator('.well').getByText('Done and proved').waitFor();
+    const app = fs.readFileSync(path.join(from, 'kettle/conformance.bin'));
+    assert.ok(fs.readFileSync(c.flash).subarray(0x10000, 0x10000 + app.length).equals(app));
+    await d.stop();
+    await page.getByRole('button', {name: 'Look again'}).click();
+    await page.getByText('The depot does not answer').waitFor();
+    await accessible(page, 'without its depot');
+    await Promise.all([u.stop(), c.stop(), page.context().close()]);
   },
 
   async 'depot: tokens, and what they may'() {
