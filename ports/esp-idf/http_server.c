@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "esp_http_server.h"
+#include "esp_log.h"
 #include "esp_timer.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
@@ -370,7 +371,8 @@ static void drain(struct ferry_idf_http_server *self, httpd_req_t *r, size_t lef
 
 static esp_err_t refuse(struct ferry_idf_http_server *self, httpd_req_t *r, int status)
 {
-    ferry_http_answer_bytes(&self->answer, status, "text/plain", "", 0);
+    const char *text = reason_phrase(status);
+    ferry_http_answer_bytes(&self->answer, status, "text/plain", text, strlen(text));
     send_answer(self, r, &self->answer, true);
     return ESP_FAIL; // closes the connection
 }
@@ -428,6 +430,7 @@ static esp_err_t start(struct ferry_idf_http_server *self, const struct ferry_id
     config.global_user_ctx = self;
     config.global_user_ctx_free_fn = free_nothing;
     config.close_fn = session_closed;
+    esp_log_level_set("httpd_uri", ESP_LOG_ERROR); // it warns of every connection that is closed on purpose
     esp_err_t error = httpd_start(&self->httpd, &config);
     for (size_t i = 0; error == ESP_OK && i < sizeof methods / sizeof methods[0]; i++) {
         httpd_uri_t all = {.uri = "/*", .method = methods[i], .handler = on_request, .user_ctx = self};
