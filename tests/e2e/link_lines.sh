@@ -63,4 +63,13 @@ check 'route link without a receiver: exit code' test $? -eq 3
 check 'route link without a receiver: why' grep -q 'nothing was received at all' "$WORK/out"
 stop
 
+# The virtual ESP32 is of a revision that today's builds start on, as its loader says and its receiver.
+build esp32 "$WORK/esp32" 100 1.0 && "$PYTHON" "$ROOT/tests/e2e/link_flash.py" esp32 "$WORK/esp32" "$WORK/flash" || exit 1
+serve boots: vchip --chip esp32 --flash "$WORK/flash" --listen 127.0.0.1:0 --rfc2217 --app receiver
+timeout 60 "$FERRY" detect -p "$URL" >"$WORK/out" 2>&1 </dev/null
+check 'ESP32: the loader says v3.0' grep -q 'ESP32 revision v3.0' "$WORK/out"
+timeout 60 "$FERRY" link-test -p "$URL" >"$WORK/out" 2>&1 </dev/null
+check 'ESP32: the receiver says v3.0' grep -q 'ESP32 revision v3.0' "$WORK/out"
+stop
+
 finish link_lines

@@ -24,48 +24,6 @@ static int fill(void **state)
 
 static const struct world_part parts[] = {{0x8000, image + 50, 3072}, {0x10000, image, sizeof image}};
 
-static void check(const struct world_cfg *cfg, const struct sim_fault *fault)
-{
-    struct world_cfg with = *cfg;
-    with.sim.line.faults = fault;
-    with.sim.line.fault_count = 1;
-    struct world *w = world_new(&with);
-    struct world_result r = world_flash(w, parts, 2);
-    if (r.hung || r.status != 0 || !world_holds(w, parts, 2))
-        print_error("%s window %d: fault %d at byte %llu %s: %s%s\n", cfg->chip, cfg->flasher.window, (int)fault->kind,
-                    (unsigned long long)fault->at_byte, fault->to_host ? "to host" : "to chip",
-                    ferry_status_name(r.status), r.hung ? " HUNG" : "");
-    assert_false(r.hung);
-    assert_int_equal(r.status, 0);
-    assert_true(world_holds(w, parts, 2));
-    world_free(w);
-}
-
-// A sample of positions with a prime stride; the whole matrix is tests/regress/test_faults_matrix.c (`make faults`).
-static void single_faults(void **state)
-{
-    (void)state;
-    static const struct world_cfg cfgs[] = {
-        {.chip = "esp32c3", .used_flash = true},
-        {.chip = "esp32c3", .used_flash = true, .flasher = {.window = 2}},
-        {.chip = "esp32", .used_flash = true},
-        {.chip = "esp32", .used_flash = true, .no_deflate = true},
-        {.chip = "esp32s3", .used_flash = true, .no_lines = true, .sim = {.boot_download = true}},
-    };
-    for (size_t c = 0; c < sizeof cfgs / sizeof cfgs[0]; c++) {
-        struct world *w = world_new(&cfgs[c]);
-        struct world_result clean = world_flash(w, parts, 2);
-        world_free(w);
-        assert_int_equal(clean.status, 0);
-        const uint64_t bytes[2] = {clean.sent_bytes, clean.received_bytes};
-        for (int to_host = 0; to_host < 2; to_host++)
-            for (int kind = SIM_FAULT_DROP; kind <= SIM_FAULT_STALL; kind++)
-                for (uint64_t at = (uint64_t)kind; at < bytes[to_host]; at += to_host ? 97 : 1009)
-                    check(&cfgs[c],
-                          &(struct sim_fault){.kind = kind, .to_host = to_host, .at_byte = at, .stall_us = 2000000});
-    }
-}
-
 static void one_error_per_100_kb_of_4_mib(void **state)
 {
     (void)state;
@@ -202,7 +160,6 @@ static void flash_that_does_not_take_it_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single_faults),
         cmocka_unit_test(one_error_per_100_kb_of_4_mib),
         cmocka_unit_test(random_noise_ends_well_or_named),
         cmocka_unit_test(a_target_that_resets_at_any_time),
