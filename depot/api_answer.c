@@ -109,7 +109,7 @@ bool api_query_id(struct api_call *call, const char *name, int64_t *out)
 uint32_t api_query_limit(struct api_call *call, uint32_t otherwise, uint32_t max)
 {
     int64_t value = otherwise;
-    const char *text = api_query(call, "limit");
+    const char *text = call->request->query(call->request->ctx, "limit");
     if (text && (!ferry_depot_api_json_read_id(text, &value) || value > max)) {
         char what[64];
         snprintf(what, sizeof what, "is a number from 1 to %u", (unsigned)max);

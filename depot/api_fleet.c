@@ -22,7 +22,9 @@ void api_list_channels(struct api_call *call)
     enum { PAGE = 500 };
     struct ferry_depot_channel *found = calloc(PAGE, sizeof *found);
     int64_t skip = 0;
-    if (!api_query_id(call, "skip", &skip)) {
+    const char *text = call->request->query(call->request->ctx, "skip");
+    if (text && !ferry_depot_api_json_read_id(text, &skip)) {
+        api_wrong(call, "skip", "is a number");
         free(found);
         return;
     }

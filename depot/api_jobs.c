@@ -88,12 +88,12 @@ static bool take_build(struct api_call *call, int64_t *id)
     *id = 0;
     if (!ferry_depot_api_json_id(call->json, "build", id))
         return api_wrong(call, "build", "is a build's id");
-    if (*id)
-        return true;
-    if (!ferry_depot_api_json_text(call->json, "ref", &reference) || !reference)
-        return api_wrong(call, "build or ref", "says which build is meant");
     if (!ferry_depot_api_json_text(call->json, "chip", &chip) || strlen(chip) >= FERRY_DEPOT_CHIP)
         return api_wrong(call, "chip", "is no chip's name");
+    if (!ferry_depot_api_json_text(call->json, "ref", &reference) || (!*id && !reference))
+        return api_wrong(call, "build or ref", "says which build is meant");
+    if (*id)
+        return true;
     strcpy(call->arg[1], chip);
     if (!api_resolve(call, reference, &build))
         return false;

@@ -104,7 +104,7 @@ bool ferry_depot_api_json_count(const cJSON *object, const char *name, uint64_t 
     const cJSON *item = member(object, name);
     if (!item)
         return true;
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 9007199254740992.0 ||
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0) || item->valuedouble > 999999999999999.0 ||
         (double)(uint64_t)item->valuedouble != item->valuedouble)
         return false;
     *out = (uint64_t)item->valuedouble;

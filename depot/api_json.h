@@ -19,7 +19,7 @@ cJSON *ferry_depot_api_json_parse(const char *text, size_t len, const char **why
 
 // Members of an object. False: there, and not what it must be (*out is untouched when it is not there; null is there).
 bool ferry_depot_api_json_text(const cJSON *object, const char *name, const char **out); // a text without control codes
-bool ferry_depot_api_json_count(const cJSON *object, const char *name, uint64_t *out);   // whole, 0 .. 2^53
+bool ferry_depot_api_json_count(const cJSON *object, const char *name, uint64_t *out);   // whole, below 10^15
 bool ferry_depot_api_json_id(const cJSON *object, const char *name, int64_t *out);       // "12" or 12, > 0
 bool ferry_depot_api_json_sha256(const cJSON *object, const char *name, uint8_t out[32], bool *there);
 

@@ -307,8 +307,12 @@ static int read_description(struct build *b, const char *url, char *text, size_t
     struct ferry_http_fetch fetch = {.method = "GET", .url = url, .headers = b->work->headers};
     struct ferry_http_reply reply;
     int status = client->open(client->ctx, &fetch, &reply), n = 0;
-    if (status < 0)
-        return ferry_fault_set(b->work->fault, status, b->url, "%.200s", client->reason(client->ctx));
+    if (status < 0) {
+        ferry_fault_set(b->work->fault, status, b->url, "%.230s", client->reason(client->ctx));
+        ferry_fault_hint(b->work->fault, "is the server there, and its certificate one that this computer trusts? "
+                                         "(FERRY_CA=FILE names the signer's)");
+        return status;
+    }
     *len = 0;
     while (*len < cap && (n = client->read(client->ctx, (uint8_t *)text + *len, cap - *len)) > 0)
         *len += (size_t)n;
