@@ -21,6 +21,8 @@
 
 enum { JOBS = 40, WORKERS = 5, LEASE_MS = 500, ADDERS = 30 };
 
+static uint32_t lease_ms = LEASE_MS;
+
 static uint32_t dice(uint32_t *state)
 {
     *state = *state * 1664525u + 1013904223u;
@@ -117,7 +119,7 @@ static void work(struct depot_rig *rig, const char *path, uint32_t seed)
     snprintf(name, sizeof name, "worker-%u", (unsigned)seed);
     for (;;) {
         struct ferry_depot_job job;
-        int got = ferry_depot_job_claim(depot, &(struct ferry_depot_claim){.worker = name, .lease_ms = LEASE_MS}, &job);
+        int got = ferry_depot_job_claim(depot, &(struct ferry_depot_claim){.worker = name, .lease_ms = lease_ms}, &job);
         if (got < 0 && got != FERRY_ERR_BUSY)
             _exit(8);
         if (got <= 0) {
@@ -171,6 +173,34 @@ static void check_log(const char *path)
     }
     fclose(log);
     unlink(path);
+}
+
+// Nobody dies: no two workers ever hold the same job, not even for a moment.
+static void claimed_by_one(void **state)
+{
+    struct depot_rig *rig = *state;
+    char path[] = "/tmp/ferry-claims.XXXXXX";
+    pid_t workers[WORKERS];
+    int64_t id, build = depot_rig_build(rig, "p", "1", "esp32", 1000, 1);
+    close(mkstemp(path));
+    for (int i = 0; i < JOBS; i++)
+        assert_int_equal(ferry_depot_job_add(rig->depot, build, "", &id), FERRY_OK);
+    let_go(rig);
+    lease_ms = 600000;
+    for (uint32_t i = 0; i < WORKERS; i++)
+        workers[i] = start_worker(rig, path, i);
+    for (int i = 0; i < 600 && open_jobs(rig) > 0; i++)
+        pause_ms(50);
+    for (int i = 0; i < WORKERS; i++) {
+        int code;
+        kill(workers[i], SIGKILL);
+        waitpid(workers[i], &code, 0);
+        assert_true(WIFSIGNALED(code));
+    }
+    lease_ms = LEASE_MS;
+    assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM job WHERE state = 3 AND attempt = 1"), JOBS);
+    check_log(path);
+    rig->depot = depot_rig_open(rig);
 }
 
 static void claimed_exactly_once(void **state)
@@ -314,6 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(killed_while_adding),
+        CASE(claimed_by_one),
         CASE(claimed_exactly_once),
         CASE(many_make_it_at_once),
         CASE(many_bring_it_up_to_date_at_once),
