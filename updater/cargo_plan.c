@@ -245,3 +245,31 @@ void ferry_plan_close(struct ferry_plan *plan)
     plan->prints = NULL;
     plan->count = 0;
 }
+
+// ---- cargoes that nobody has to look for ----
+
+int ferry_cargo_from_pairs(const struct ferry_cargo_pair *pairs, size_t count, struct ferry_cargo *out,
+                           struct ferry_fault *fault)
+{
+    memset(out, 0, sizeof *out);
+    if (count == 0 || count > FERRY_CARGO_MAX_REGIONS)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "%u pairs of address and file; 1 to %d are possible",
+                               (unsigned)count, FERRY_CARGO_MAX_REGIONS);
+    out->kind = FERRY_CARGO_ADDRESSED;
+    out->pairs = pairs;
+    out->pair_count = count;
+    snprintf(out->path, sizeof out->path, "%s", pairs[0].path);
+    ferry_path_text(out->name, sizeof out->name, ferry_path_base(pairs[0].path));
+    return FERRY_OK;
+}
+
+int ferry_cargo_from_file(const char *path, struct ferry_cargo *out, struct ferry_fault *fault)
+{
+    memset(out, 0, sizeof *out);
+    out->kind = FERRY_CARGO_DATA;
+    if (strlen(path) >= sizeof out->path)
+        return ferry_fault_set(fault, FERRY_ERR_ARG, path, "the path is too long");
+    snprintf(out->path, sizeof out->path, "%s", path);
+    ferry_path_text(out->name, sizeof out->name, ferry_path_base(path));
+    return FERRY_OK;
+}
