@@ -1,6 +1,8 @@
 #if defined(ARDUINO) && defined(ESP32)
 #include "Parts.h"
 
+#include <driver/gpio.h>
+
 bool ferryEnds(const char *name, const char *with)
 {
     size_t n = strlen(name), m = strlen(with);
@@ -139,19 +141,23 @@ static int setLines(void *ctx, bool reset, bool boot)
     return FERRY_OK;
 }
 
+// High before it is an output: or the target would be reset by the setting up alone.
+static void openDrain(int8_t pin)
+{
+    if (pin < 0)
+        return;
+    gpio_set_level(static_cast<gpio_num_t>(pin), 1);
+    pinMode(static_cast<uint8_t>(pin), OUTPUT_OPEN_DRAIN);
+    digitalWrite(static_cast<uint8_t>(pin), HIGH);
+}
+
 void FerryLines::begin(int8_t reset, int8_t boot)
 {
     resetPin = reset;
     bootPin = boot;
     io = {this, setLines};
-    drive(reset, false);
-    drive(boot, false);
-    if (reset >= 0)
-        pinMode(static_cast<uint8_t>(reset), OUTPUT_OPEN_DRAIN);
-    if (boot >= 0)
-        pinMode(static_cast<uint8_t>(boot), OUTPUT_OPEN_DRAIN);
-    drive(reset, false);
-    drive(boot, false);
+    openDrain(reset);
+    openDrain(boot);
 }
 
 // --- digests ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ void FerryReceiver::aboutToRestart(void *ctx)
     delay(50); // what was written last leaves the network stack
 }
 
-bool FerryReceiver::ready(bool deaf, uint32_t baud, uint32_t maxBaud)
+bool FerryReceiver::ready(bool deaf, uint32_t baud, uint32_t maxBaud, uint32_t buffer)
 {
     error_.clear();
     int status = slot_.begin(deaf, aboutToRestart, this);
@@ -24,7 +24,7 @@ bool FerryReceiver::ready(bool deaf, uint32_t baud, uint32_t maxBaud)
     cfg.window_size = sizeof window_;
     cfg.frame = frame_;
     cfg.frame_size = sizeof frame_;
-    cfg.wire_buffer = RX_BUFFER;
+    cfg.wire_buffer = buffer;
     cfg.start_baud = baud;
     cfg.max_baud = maxBaud;
     cfg.confirm_ms = confirmMs_;
@@ -37,31 +37,32 @@ bool FerryReceiver::ready(bool deaf, uint32_t baud, uint32_t maxBaud)
     state_ = FERRY_LINK_RECEIVER_IDLE;
     told_ = 0;
     ready_ = status >= 0;
-    return ready_ || error_.set(status, "beginning", "is the partition table one with two OTA slots?");
+    bool table = status == FERRY_ERR_NO_PLACE || status == FERRY_ERR_PARTITION_TABLE;
+    return ready_ || error_.set(status, "beginning", table ? "the partition scheme has to have two OTA slots" : "");
 }
 
 bool FerryReceiver::begin(HardwareSerial &serial, int8_t rxPin, int8_t txPin, uint32_t maxBaud)
 {
     wire_.open(serial, rxPin, txPin, FERRY_START_BAUD);
-    return ready(true, FERRY_START_BAUD, maxBaud);
+    return ready(true, FERRY_START_BAUD, maxBaud, RX_BUFFER);
 }
 
 bool FerryReceiver::beginOpen(HardwareSerial &serial, uint32_t baud, uint32_t maxBaud)
 {
     wire_.attach(serial);
-    return ready(true, baud, maxBaud);
+    return ready(true, baud, maxBaud, 0);
 }
 
 bool FerryReceiver::begin(Stream &stream)
 {
     wire_.attach(stream);
-    return ready(true, 0, 0);
+    return ready(true, 0, 0, 0);
 }
 
 bool FerryReceiver::begin()
 {
     wire_.detach();
-    return ready(false, 0, 0);
+    return ready(false, 0, 0, 0);
 }
 
 void FerryReceiver::attach(Client &client)

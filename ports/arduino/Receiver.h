@@ -26,7 +26,8 @@ class FerryReceiver
   public:
     // On a UART: opened by this call at 115200. maxBaud: the fastest that an updater may ask for.
     bool begin(HardwareSerial &serial, int8_t rxPin, int8_t txPin, uint32_t maxBaud = 921600);
-    // On a UART that the sketch has opened already (Serial, for instance), at the rate it has now.
+    // On a UART that the sketch has opened already (Serial, for instance), at the rate it has now. Call
+    // setRxBufferSize(8192) before its begin(): with the usual 256 bytes the updater has to go very slowly.
     bool beginOpen(HardwareSerial &serial, uint32_t baud, uint32_t maxBaud = 921600);
     bool begin(Stream &stream); // anything else
     bool begin();               // no wire yet: attach() one when somebody connects
@@ -83,7 +84,7 @@ class FerryReceiver
     } // before begin(); 0 = 60000
 
   private:
-    bool ready(bool deaf, uint32_t baud, uint32_t maxBaud);
+    bool ready(bool deaf, uint32_t baud, uint32_t maxBaud, uint32_t buffer);
     void tell();
     static void aboutToRestart(void *self);
 

@@ -201,8 +201,7 @@ void FerrySender::loop()
 {
     if (!busy_)
         return;
-    uint32_t wait;
-    uint32_t wants = ferry_pump_step(&pump_, millis(), &wait);
+    uint32_t wants = ferry_pump_step(&pump_, millis(), &wait_);
     tell();
     if (wants & (FERRY_WANT_DONE | FERRY_WANT_FAILED)) {
         busy_ = false;
@@ -217,8 +216,7 @@ bool FerrySender::run()
 {
     while (busy_) {
         loop();
-        delay(busy_ && wire_.serial == nullptr ? 1 : 0);
-        yield();
+        delay(busy_ && wait_ > 0 ? 1 : 0);
     }
     return !error_;
 }

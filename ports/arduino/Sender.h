@@ -100,7 +100,7 @@ class FerrySender
     ferry_pump pump_ = {};
     ferry_supply_basic basic_ = {};
     ferry_supply supply_ = {};
-    uint32_t maxBaud_ = 0;
+    uint32_t maxBaud_ = 0, wait_ = 0;
     bool ready_ = false, busy_ = false, clean_ = false;
     bool reboot_ = true, confirm_ = true, force_ = false, takeOver_ = false;
     std::function<void(uint32_t, uint32_t)> progress_;

@@ -3,6 +3,7 @@
 
 #include <esp_chip_info.h>
 #include <esp_flash.h>
+#include <esp_flash_encrypt.h>
 #include <esp_mac.h>
 #include <esp_ota_ops.h>
 #include <esp_system.h>
@@ -90,6 +91,8 @@ int FerrySlot::begin(bool deaf, void (*beforeRestart)(void *), void *ctx)
     if (open)
         return FERRY_OK;
     uint32_t size = 0;
+    if (esp_flash_encryption_enabled()) // bits cannot be cleared one by one there
+        return FERRY_ERR_ENCRYPTED;
     if (esp_flash_get_size(nullptr, &size) != ESP_OK)
         return FERRY_ERR_FLASH_ID;
     flash = {this, size, readFlash, programFlash, eraseFlash};

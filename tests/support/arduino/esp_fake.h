@@ -32,5 +32,14 @@ enum { ESP_RST_POWERON = 1, ESP_RST_SW = 3 };
 int esp_reset_reason();
 void esp_restart() __attribute__((noreturn));
 uint32_t esp_random();
+inline bool esp_flash_encryption_enabled()
+{
+    return false;
+}
+typedef int gpio_num_t;
+inline esp_err_t gpio_set_level(gpio_num_t, uint32_t)
+{
+    return ESP_OK;
+}
 
 #endif
