@@ -85,6 +85,9 @@ static struct MHD_Daemon *start_daemon(struct ferry_posix_http_server *self)
                      (cfg->threads ? MHD_USE_EPOLL_INTERNAL_THREAD : MHD_USE_EPOLL) | (self->cert ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem more[6];
     size_t n = 0;
+    // The library gives each thread its share of the limit, and a thread whose share is used up closes what it accepts
+    // while others have room. So each may have all of them, and http_server_connection() counts.
+    unsigned all = cfg->connections * (cfg->threads ? cfg->threads : 1);
     if (cfg->threads > 1)
         more[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)cfg->threads, NULL};
     if (self->cert) {
@@ -97,7 +100,7 @@ static struct MHD_Daemon *start_daemon(struct ferry_posix_http_server *self)
     // The logger stands first: what is wrong with the other options is told to it.
     return MHD_start_daemon(flags, self->port, NULL, NULL, http_server_access, self, MHD_OPTION_EXTERNAL_LOGGER,
                             on_complaint, self, MHD_OPTION_LISTEN_SOCKET, self->listener, MHD_OPTION_CONNECTION_LIMIT,
-                            cfg->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, cfg->connections_per_peer,
+                            all, MHD_OPTION_PER_IP_CONNECTION_LIMIT, cfg->connections_per_peer,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)cfg->head_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
                             (cfg->idle_ms + 999) / 1000, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
                             http_server_target, self, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,

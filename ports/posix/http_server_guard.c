@@ -51,11 +51,11 @@ void http_server_connection(void *cls, struct MHD_Connection *connection, void *
         atomic_fetch_sub(&self->connections, 1);
         return;
     }
-    atomic_fetch_add(&self->connections, 1);
+    bool too_many = atomic_fetch_add(&self->connections, 1) >= self->cfg.connections;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_server_link *link = calloc(1, sizeof *link);
     *socket_context = link;
-    if (!link || !info) {
+    if (!link || !info || too_many) {
         if (info)
             shutdown(info->connect_fd, SHUT_RDWR);
         free(link);

@@ -514,12 +514,11 @@ static void slow_peers_are_cut_off(void **state)
     end(&served);
 }
 
-static void connections_are_bounded(void **state)
+static void count_open(const struct ferry_posix_http_server_cfg *cfg, int want)
 {
     struct served served;
     int fds[12], open = 0;
-    (void)state;
-    serve(&served, &(struct ferry_posix_http_server_cfg){.threads = 1, .connections = 40, .connections_per_peer = 4});
+    serve(&served, cfg);
     for (int i = 0; i < 12; i++) {
         struct http_probe_answer answer = {0};
         fds[i] = http_probe_connect(served.port);
@@ -529,10 +528,18 @@ static void connections_are_bounded(void **state)
         open += answer.status == 200;
         http_probe_free(&answer);
     }
-    assert_int_equal(open, 4);
+    assert_int_equal(open, want);
     for (int i = 0; i < 12; i++)
         close(fds[i]);
     end(&served);
+}
+
+static void connections_are_bounded(void **state)
+{
+    (void)state;
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 1, .connections = 40, .connections_per_peer = 4}, 4);
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 3, .connections = 5, .connections_per_peer = 40}, 5);
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 4, .connections = 12, .connections_per_peer = 12}, 12);
 }
 
 static void set_news(struct served *served, const char *news, bool over)
