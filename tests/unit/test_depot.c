@@ -539,6 +539,27 @@ static void a_dead_updaters_claim_runs_out(void **state)
     GOOD(rig->depot, report(rig->depot, &second, FERRY_DEPOT_JOB_DONE));
 }
 
+// An updater that was restarted has its old name; what its former life still says does not count.
+static void the_same_worker_again(void **state)
+{
+    static const enum ferry_depot_job_state all[] = {FERRY_DEPOT_JOB_RUNNING, FERRY_DEPOT_JOB_QUEUED,
+                                                     FERRY_DEPOT_JOB_DONE, FERRY_DEPOT_JOB_FAILED};
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job before, now;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &before), 1);
+    depot_rig_jump(rig, 61000);
+    assert_int_equal(claim(rig->depot, "a", &now), 1);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(report(rig->depot, &before, all[i]), FERRY_ERR_CANCELLED);
+    strcpy(before.worker, "b"); // nor what another says with the right number
+    before.attempt = now.attempt;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(report(rig->depot, &before, all[i]), FERRY_ERR_CANCELLED);
+    GOOD(rig->depot, report(rig->depot, &now, FERRY_DEPOT_JOB_DONE));
+}
+
 static void a_late_report_counts_while_nobody_else_has_it(void **state)
 {
     struct depot_rig *rig = *state;
@@ -695,6 +716,7 @@ int main(void)
         CASE(check_in),
         CASE(a_job_from_queue_to_done),
         CASE(a_dead_updaters_claim_runs_out),
+        CASE(the_same_worker_again),
         CASE(a_late_report_counts_while_nobody_else_has_it),
         CASE(a_clock_that_goes_back_does_not_block),
         CASE(a_job_that_kills_updaters_ends),
