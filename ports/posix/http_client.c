@@ -308,7 +308,7 @@ static int open_request(void *ctx, const struct ferry_http_fetch *fetch, struct 
         return explain(self, fetch->url, FERRY_ERR_ARG, "a header is not fit to be sent");
     }
     run(self);
-    int status = failed(self);
+    int status = self->began ? FERRY_OK : failed(self); // what has begun and is cut already is for read() to tell
     if (status >= 0)
         status = take_head(self, fetch->url, reply);
     if (status < 0)
