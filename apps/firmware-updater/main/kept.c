@@ -4,12 +4,12 @@
 #include "ports/esp-idf/settings.h"
 #include "sdkconfig.h"
 
-#if CONFIG_FERRY_WIFI
+#if CONFIG_FERRY_UPDATER_NETWORK && CONFIG_FERRY_WIFI
 #define WIFI 1
 #else
 #define WIFI 0
 #endif
-#if CONFIG_FERRY_ETHERNET
+#if CONFIG_FERRY_UPDATER_NETWORK && CONFIG_FERRY_ETHERNET
 #define ETHERNET 1
 #else
 #define ETHERNET 0
