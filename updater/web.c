@@ -162,18 +162,33 @@ static const char *match(const struct route *route, const char *path)
     return path[len] == '/' && path[len + 1] ? path + len + 1 : NULL;
 }
 
-static const struct route *find(const struct ferry_http_request *request, const char **rest, bool *known)
+// The route that takes this method; NULL: `allowed` has the methods that there are for this path, "" = no such path.
+static const struct route *find(const struct ferry_http_request *request, const char **rest, char allowed[40])
 {
     const char *path = request->path + strlen(FERRY_WEB_API);
     const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-    *known = false;
+    size_t at = 0;
+    allowed[0] = 0;
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         *rest = match(&routes[i], path);
         if (*rest && strcmp(routes[i].method, method) == 0)
             return &routes[i];
-        *known = *known || *rest;
+        if (*rest)
+            at += (size_t)snprintf(allowed + at, 40 - at, "%s%s", at ? ", " : "", routes[i].method);
     }
     return NULL;
+}
+
+static void not_found(const struct ferry_http_request *request, const char *allowed, struct ferry_http_answer *answer)
+{
+    if (!allowed[0]) {
+        ferry_web_answer_error(answer, 404, "PATH", "there is no such thing", request->path,
+                               "see the API's description");
+        return;
+    }
+    ferry_web_answer_error(answer, 405, "METHOD", "this cannot be done there", request->path,
+                           "see the API's description");
+    ferry_http_answer_header(answer, "Allow", allowed);
 }
 
 static bool begin_body(struct ferry_web *self, const struct route *route, const struct ferry_http_request *http,
@@ -198,7 +213,7 @@ static bool handler_open(void *ctx, const struct ferry_http_request *request, st
 {
     struct ferry_web *self = ctx;
     const char *rest = NULL;
-    bool known = false;
+    char allowed[40];
     *state = NULL;
     if (ferry_web_asset_answer(request, answer))
         return true;
@@ -206,17 +221,18 @@ static bool handler_open(void *ctx, const struct ferry_http_request *request, st
         ferry_web_answer_error(answer, 404, "PATH", "there is no such page", request->path, "the page is at /");
         return true;
     }
-    if (strcmp(request->path, FERRY_WEB_API "info") == 0 && is_safe(request)) {
-        info(self, request, answer);
+    if (strcmp(request->path, FERRY_WEB_API "info") == 0) {
+        if (is_safe(request))
+            info(self, request, answer);
+        else
+            not_found(request, "GET", answer);
         return true;
     }
     if (ferry_web_refuses(self, request, answer))
         return true;
-    const struct route *route = find(request, &rest, &known);
+    const struct route *route = find(request, &rest, allowed);
     if (!route) {
-        ferry_web_answer_error(answer, known ? 405 : 404, known ? "METHOD" : "PATH",
-                               known ? "this cannot be done there" : "there is no such thing", request->path,
-                               "see the API's description");
+        not_found(request, allowed, answer);
         return true;
     }
     if (route->done)

@@ -2,7 +2,7 @@
 //
 // The file may be long and is never in memory: it is read backwards in blocks, a line at a time. A request looks at
 // SCAN_MAX bytes at most and then says where the next one goes on, found enough or not.
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,11 +125,14 @@ static void history_end(struct ferry_web_stream *self)
     free(h);
 }
 
-static long number(const struct ferry_http_request *request, const char *name, long none)
+// A whole number in its bounds; `none` when it is not there. False: anything else.
+static bool number(const struct ferry_http_request *request, const char *name, long least, long most, long none,
+                   long *out)
 {
     const char *text = request->query(request->ctx, name);
-    long value = text ? strtol(text, NULL, 10) : none;
-    return value < 0 ? none : value;
+    char *end = NULL;
+    *out = text ? strtol(text, &end, 10) : none;
+    return !text || (text[0] >= '0' && text[0] <= '9' && !*end && *out >= least && *out <= most);
 }
 
 static void take_filter(struct history *h, const struct ferry_http_request *request)
@@ -137,6 +140,16 @@ static void take_filter(struct history *h, const struct ferry_http_request *requ
     const char *result = request->query(request->ctx, "result"), *text = request->query(request->ctx, "q");
     snprintf(h->result, sizeof h->result, "%s", result ? result : "");
     snprintf(h->text, sizeof h->text, "%s", text ? text : "");
+}
+
+static bool filter_makes_sense(const struct ferry_http_request *request)
+{
+    static const char *const results[] = {"", "ok", "unverified", "verified", "planned", "failed"};
+    const char *result = request->query(request->ctx, "result");
+    for (size_t i = 0; i < sizeof results / sizeof results[0] && result; i++)
+        if (strcmp(result, results[i]) == 0)
+            return true;
+    return !result;
 }
 
 // The log may be missing: then there is no history.
@@ -156,6 +169,11 @@ static struct history *open_log(const struct ferry_web *self, const struct ferry
 static struct history *attach(struct ferry_web *self, const struct ferry_http_request *request, const char *type,
                               int (*row)(struct ferry_web_stream *, char *, size_t), struct ferry_http_answer *answer)
 {
+    if (!filter_makes_sense(request)) {
+        ferry_web_answer_error(answer, 422, "ARG", "there is no such result", NULL,
+                               "ok, unverified, verified, planned or failed");
+        return NULL;
+    }
     struct history *h = open_log(self, request);
     struct ferry_web_stream *stream = h ? ferry_web_stream(self, type, row, answer) : NULL;
     if (!h)
@@ -175,13 +193,18 @@ void ferry_web_history(struct ferry_web *self, const struct ferry_http_request *
                        struct ferry_http_answer *answer)
 {
     (void)rest;
+    long before = 0, limit = 0;
+    if (!number(request, "before", 0, LONG_MAX, LONG_MAX, &before) ||
+        !number(request, "limit", 1, LIMIT_MAX, 50, &limit)) {
+        ferry_web_answer_error(answer, 422, "ARG", "before and limit are whole numbers", NULL, "limit is 1 to 200");
+        return;
+    }
     struct history *h = attach(self, request, "application/json", history_row, answer);
     if (!h)
         return;
-    long before = number(request, "before", h->at), limit = number(request, "limit", 50);
     h->at = before < h->at ? before : h->at;
     h->stop = h->at > (long)SCAN_MAX ? h->at - (long)SCAN_MAX : 0;
-    h->left = (unsigned)(limit < 1 ? 1 : limit > LIMIT_MAX ? LIMIT_MAX : limit);
+    h->left = (unsigned)limit;
 }
 
 // ---- CSV ----

@@ -209,8 +209,17 @@ static void test_what_there_is_not(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct web_probe probe = {.method = cases[i].method, .path = cases[i].path};
-        if (status_of(rig, &probe) != cases[i].status)
-            fail_msg("%s %s: %d", cases[i].method, cases[i].path, status_of(rig, &probe));
+        struct web_probe_answer answer = web_probe_call(rig->web, &probe);
+        if (answer.status != cases[i].status)
+            fail_msg("%s %s: %d", cases[i].method, cases[i].path, answer.status);
+        assert_int_equal(answer.status == 405, web_probe_header(&answer, "Allow")[0] != 0); // RFC 9110, 15.5.6
+        web_probe_free(&answer);
+    }
+    static const struct web_probe_pair queries[] = {{"limit", "0"},   {"limit", "201"}, {"limit", "x"},   {"limit", ""},
+                                                    {"before", "-1"}, {"before", "1x"}, {"result", "bad"}};
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct web_probe probe = {.method = "GET", .path = "/api/v1/history", .query = {queries[i]}};
+        assert_int_equal(status_of(rig, &probe), 422);
     }
     rig_free(rig);
 }
