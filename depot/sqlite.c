@@ -80,6 +80,8 @@ static const char *hint_of(int code)
     case SQLITE_READONLY:
     case SQLITE_PERM:
         return "make the file and its folder writable";
+    case SQLITE_CANTOPEN:
+        return "may you read it, and write into its folder? SQLite keeps its log beside the file";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return "another program writes to it; try again";

@@ -10,11 +10,11 @@
 struct option {
     char letter; // in cli_depot_command.options; ' ' = every subcommand has it
     const char *name, *argument;
-    size_t field; // of a text; 0 = see take()
+    size_t field; // of a text: its offset + 1; 0 = see take()
     const char *help;
 };
 
-#define FIELD(name) offsetof(struct cli_depot_options, name)
+#define FIELD(name) (offsetof(struct cli_depot_options, name) + 1)
 
 static const struct option table[] = {
     {'a', "channel", "NAME", FIELD(channel), "only what this channel points at; add: points it at what was added"},
@@ -81,7 +81,7 @@ static int take(struct cli_depot_options *out, const struct option *option, cons
 {
     const struct ferry_chip *chip;
     if (option->field)
-        memcpy((char *)out + option->field, &value, sizeof value);
+        memcpy((char *)out + option->field - 1, &value, sizeof value);
     out->json |= strcmp(option->name, "json") == 0;
     out->quiet |= strcmp(option->name, "quiet") == 0;
     out->force |= option->letter == 'f';

@@ -161,6 +161,19 @@ FERRY_DEPOT=$("$ROOT/tests/support/postgres.sh" url "$CLUSTER")
 DAMAGE="UPDATE chunk SET bytes = set_byte(bytes, 70, get_byte(bytes, 70) # 255) WHERE id IN (SELECT blob * 65536 + 1 FROM file WHERE build = 1 AND role = 'app')"
 try_all postgresql
 
+# The option goes before the environment; a reader who may not write.
+depot 0 add "$WORK/a" --depot "$WORK/open/named.db" --channel stable
+check 'it is where the option says' test -f "$WORK/open/named.db"
+depot 0 list --depot="$WORK/open/named.db"
+says '#1'
+if [ "$(id -u)" = 0 ]; then
+    chmod 755 "$WORK" "$WORK/open"
+    cp "$FERRY" "$WORK/open/ferry"
+    runuser -u nobody -- "$WORK/open/ferry" depot list --depot "$WORK/open/named.db" >"$WORK/out" 2>"$WORK/err"
+    check 'no log can be kept there' test $? -eq 6
+    says 'its folder writable'
+fi
+
 # The user's own depot, where none is named.
 unset FERRY_DEPOT
 XDG_DATA_HOME=$WORK/home depot 0 add "$WORK/a"
