@@ -267,6 +267,8 @@ void ferry_job_write(struct ferry_job *self, uint32_t now_ms)
     if (!self->by_link) // on the link it is written when the target has accepted it
         self->result.written = self->result.written || !self->cfg.verify_only;
     if (ferry_job_begin(self, FERRY_JOB_WRITING, &op, now_ms) && self->by_link && self->in.link.there) {
+        const struct ferry_slot *runs = ferry_link_route_slot(ferry_job_info(self), FERRY_SLOT_RUNNING);
+        snprintf(self->result.slot, sizeof self->result.slot, "%s", runs ? runs->label : "");
         self->result.verified = true; // by the hash of what runs
         self->result.bytes_skipped = self->result.bytes_total;
         ferry_job_push(self, FERRY_EVENT_NOTE, "the target runs this firmware already", NULL);
@@ -326,7 +328,8 @@ static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
 {
     if (self->state == FERRY_JOB_PLANNING) {
         ferry_job_make_ready(self, now_ms);
-        return true;
+        *wait_ms = 0;
+        return self->state != FERRY_JOB_PLANNING; // else the card took its time: the clock is to be looked at again
     }
     uint32_t wants = ferry_pump_step(&self->pump, now_ms, wait_ms);
     take_events(self);

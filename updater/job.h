@@ -39,7 +39,7 @@
 enum ferry_job_state {
     FERRY_JOB_CONNECTING = 1, // reset, sync, identify
     FERRY_JOB_READING,        // fetching what the plan needs from the target's flash
-    FERRY_JOB_PLANNING,       // choosing the cargo for this chip and checking everything (one call, done in one step)
+    FERRY_JOB_PLANNING,       // choosing the cargo for this chip and checking everything (in one step)
     FERRY_JOB_ERASING,        // the whole chip, cfg.erase_all
     FERRY_JOB_WRITING,        // or verifying, cfg.verify_only
     FERRY_JOB_LEAVING,        // resetting into the firmware
@@ -128,6 +128,7 @@ struct ferry_job {
     struct ferry_supply data;      // the store's
     struct ferry_store_pool *pool; // cfg.stores, or own
     bool own_pool;
+    bool planned;              // PLANNING has ended well; what follows begins with the next step
     struct ferry_store *store; // holds the plan
     struct ferry_cargo chosen;
     bool has_chosen;

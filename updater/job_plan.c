@@ -106,6 +106,7 @@ static void refused(struct ferry_job *self, int status, uint32_t now_ms)
     if (other && ferry_job_other_route(self, fault.what, now_ms)) {
         ferry_store_release(self->store);
         self->store = NULL;
+        self->planned = false;
         self->result = (struct ferry_job_result){.elapsed_ms = self->result.elapsed_ms};
         self->data = ferry_store_pool_supply(self->pool);
         return;
@@ -263,6 +264,10 @@ static void use_plan(struct ferry_job *self, uint32_t now_ms)
 
 void ferry_job_make_ready(struct ferry_job *self, uint32_t now_ms)
 {
+    if (self->planned) {
+        use_plan(self, now_ms);
+        return;
+    }
     memset(&self->fault, 0, sizeof self->fault);
     int status = choose(self);
     if (status >= 0)
@@ -272,5 +277,5 @@ void ferry_job_make_ready(struct ferry_job *self, uint32_t now_ms)
     else if (self->read_open)
         start_read(self, now_ms);
     else
-        use_plan(self, now_ms);
+        self->planned = true; // goes on with the next step, whose time is right again
 }

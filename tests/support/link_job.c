@@ -104,6 +104,7 @@ int link_job_run(struct link_job *self, double seconds, uint32_t kill_at)
 {
     uint64_t limit = rig_now_us(self->rig) + (uint64_t)(seconds * 1e6), pause_us = rig_now_us(self->rig);
     uint64_t say_us = pause_us;
+    bool planned = false;
     close_job(self);
     self->cfg.stream = rig_host_stream(self->rig);
     self->cfg.link.sender.seed = (uint16_t)(self->cfg.link.sender.seed + 101); // another start of the program
@@ -114,6 +115,9 @@ int link_job_run(struct link_job *self, double seconds, uint32_t kill_at)
         uint32_t wait_ms = 0;
         ferry_job_step(&self->job, (uint32_t)(rig_now_us(self->rig) / 1000), &wait_ms);
         take_events(self);
+        if (self->job.planned && !planned)
+            rig_let_run(self->rig, 1000ull * self->plan_ms);
+        planned = self->job.planned;
         if (kill_at && ferry_job_result(&self->job)->bytes_written >= kill_at)
             return FERRY_ERR_CANCELLED; // as a process that is killed: nothing is ended
         if (rig_now_us(self->rig) > limit)

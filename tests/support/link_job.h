@@ -20,9 +20,10 @@ struct link_job {
     struct ferry_job_cfg cfg; // change it before link_job_run()
     struct ferry_job job;
     bool open;
-    struct ferry_fault fault; // of the job, or of the card
+    struct ferry_fault fault;          // of the job, or of the card
     char told[8192];                   // every warning and note, a line each: "warning: ..."
     uint32_t pause_every_ms, pause_ms; // the updater's one thread does something else for so long, so often
+    uint32_t plan_ms;                  // it takes so long to read the card for the plan
     const char *says;                  // what the target prints all the time, NULL = nothing
 };
 

@@ -64,6 +64,7 @@ static void what_runs_already_is_not_sent(void **state)
     assert_int_equal(r->bytes_skipped, r->bytes_total);
     assert_true(rig_bytes(job.rig, RIG_TO_TARGET) - sent < 1000);
     assert_true(link_job_says(&job, "runs this firmware already"));
+    assert_string_equal(r->slot, "ota_0"); // where the rig's target runs from
     // On trial, left so by --no-confirm: the same once more confirms it.
     rig_info(job.rig)->boot_state = FERRY_BOOT_TRIAL;
     assert_int_equal(link_job_run(&job, 60, 0), FERRY_OK);
@@ -194,6 +195,21 @@ static void a_file_that_changes_in_between_is_noticed(void **state)
     link_job_free(&job);
 }
 
+// Meanwhile the receiver goes back to its start rate, and forgets the session.
+static void reading_the_card_may_take_its_time(void **state)
+{
+    (void)state;
+    static const uint32_t ms[] = {100, 700, 1400, 1600, 2500, 9000};
+    for (unsigned i = 0; i < sizeof ms / sizeof ms[0]; i++) {
+        start(&(struct rig_cfg){.seed = 30 + i, .start_baud = 115200}, 30000);
+        job.plan_ms = ms[i];
+        assert_int_equal(link_job_run(&job, 60, 0), FERRY_OK);
+        assert_false(link_job_says(&job, "warning: contact was lost"));
+        assert_true(link_job_holds(&job, "app.bin"));
+        link_job_free(&job);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +220,7 @@ int main(void)
         cmocka_unit_test(without_lines_there_is_no_other_route),
         cmocka_unit_test(cancelled_the_target_goes_on),
         cmocka_unit_test(refusals_of_the_target_are_told_in_words),
+        cmocka_unit_test(reading_the_card_may_take_its_time),
         cmocka_unit_test(a_file_that_changes_in_between_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
