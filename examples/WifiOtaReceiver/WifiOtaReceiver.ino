@@ -4,13 +4,13 @@
   WIRING: none. Fill in the name and password of your network below, upload once by USB.
 
   Send it a new version from another ESP32 (example WifiUpdater), or from a computer in the same network:
-    ferry send MySketch.ino.bin --port socket://ferry-target.local:3333
+    ferry send MySketch.ino.bin --port socket://ferry-target.local:3232
 
   NEEDS a partition scheme with two OTA slots: Arduino's default has them.
 
   WHAT YOU WILL SEE (serial monitor, 115200)
     This is version 1.
-    Wi-Fi: 192.168.1.57, port 3333, also ferry-target.local
+    Wi-Fi: 192.168.1.57, port 3232, also ferry-target.local
     192.168.1.20 has connected.
     received 100 %
     Update complete: restarting into it.
@@ -24,7 +24,7 @@
 
 const char *SSID = "your network", *PASSWORD = "its password", *NAME = "ferry-target";
 const int VERSION = 1;
-const uint16_t PORT = 3333;
+const uint16_t PORT = 3232;
 
 FerryReceiver receiver; // global: it takes 11 KB
 WiFiServer server(PORT);

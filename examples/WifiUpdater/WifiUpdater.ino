@@ -26,7 +26,7 @@
 #include <WiFi.h>
 
 const char *SSID = "your network", *PASSWORD = "its password", *TARGET = "ferry-target";
-const uint16_t PORT = 3333;
+const uint16_t PORT = 3232;
 const int8_t CARD_CS = 5, BUTTON = 0;
 
 FerrySender sender; // global: it takes 8 KB
