@@ -213,5 +213,7 @@ void tell_ended(unsigned port, const char *name, const struct ferry_updater_outc
         tell("%s: %s, %" PRIu32 " KB sent, %" PRIu32 " KB unchanged, %u.%u s", name,
              r->verified ? "done and verified" : "written, but this target cannot prove it",
              (r->bytes_written + 512) / 1024, (r->bytes_skipped + 512) / 1024, seconds, tenths);
+        if (r->slot[0])
+            tell("    it %s %s%s", r->confirmed ? "runs from" : "is in", r->slot, r->confirmed ? ", confirmed" : "");
     }
 }
