@@ -17,6 +17,8 @@ static const char *out_of_bounds(const char *text, size_t len)
         if (c == 0)
             return "it has a zero byte";
         if (quoted) {
+            if (len - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0) // it would end the text early
+                return "a text has a zero character";
             i += c == '\\';
             quoted = c != '"';
             continue;
@@ -91,7 +93,7 @@ bool ferry_depot_api_json_text(const cJSON *object, const char *name, const char
     const cJSON *item = member(object, name);
     if (!item)
         return true;
-    // "\u0000" ends a C string early: cJSON refuses it; other escapes can still give control codes or lone surrogates.
+    // Escapes can give control codes and lone surrogates.
     if (!cJSON_IsString(item) || !plain(item->valuestring) ||
         !ferry_http_text_utf8(item->valuestring, strlen(item->valuestring)))
         return false;

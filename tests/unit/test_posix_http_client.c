@@ -204,7 +204,7 @@ static void redirects_are_followed_a_few_times(void **state)
     assert_int_equal(r.open, FERRY_ERR_WIRE_IO);
     assert_int_equal(loop.count, 3);
     one("HTTP/1.1 302 F\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", NULL, &r);
-    assert_int_equal(r.open, FERRY_ERR_ARG);
+    assert_int_equal(r.open, FERRY_ERR_WIRE_IO);
 }
 
 static void bad_addresses_and_hosts(void **state)
