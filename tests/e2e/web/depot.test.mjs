@@ -37,6 +37,10 @@ export default {
       body: '{"mac":"24:0a:c4:00:01:10","chip":"esp32c3","project":"kettle","version":"0.9"}'}));
     await accessible(page, 'the depot');
     await noSideways(page, 'the depot');
+    await page.setViewportSize({width: 320, height: 700});
+    await noSideways(page, 'the depot on a phone');
+    await shot(page, 'depot-phone');
+    await page.setViewportSize({width: 1280, height: 900});
     await shot(page, 'depot');
     await page.getByRole('button', {name: /^Bring kettle/}).click();
     await page.getByLabel('Device', {exact: true}).selectOption('24:0a:c4:00:01:10');
