@@ -60,7 +60,7 @@ static void tell_error(struct receive *self)
 {
     struct ferry_error error;
     char text[200];
-    ferry_link_receiver_ops.error(&self->receiver, &error);
+    ferry_link_receiver_explain(&self->receiver, &error);
     if (!error.status)
         return;
     self->receiver.error.status = 0;

@@ -39,8 +39,7 @@ enum ferry_status_class {
     X(BAUD, 28, WIRE, "the line does not work at this baud rate", "use a lower --baud or shorter wires")               \
     X(NOISE, 29, WIRE, "too many errors on the line", "shorter wires, common ground, a lower --baud")                  \
     X(OVERRUN, 30, WIRE, "the target loses bytes while it is at work",                                                 \
-      "its UART has to receive while its flash erases (IRAM, a larger buffer), or its sink has to say that it is "     \
-      "deaf")                                                                                                          \
+      "let its UART receive from RAM while the flash erases, or its sink say that it is deaf")                         \
     X(REFUSED, 40, TARGET, "the target refused the command", "see the target's error byte")                            \
     X(PROTOCOL, 41, TARGET, "an answer that does not fit the protocol", "is this the target you think it is?")         \
     X(WRITE_FAILED, 42, TARGET, "the flash did not take what was written",                                             \
