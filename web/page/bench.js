@@ -62,10 +62,10 @@ function buildCard(build) {
     h('div.row.acts', {},
       has('start') ? h('button.tint', {type: 'button', 'data-key': `f-${build.id}`, 'aria-label': `Flash ${build.name} ${build.version || ''}`,
         onclick: () => flash({build: build.id})}, 'Flash…') : null,
-      has('channels') && has('delete') ? h('button.quiet', {type: 'button', 'data-key': `c-${build.id}`, 'aria-label': `Channel of ${build.name} ${build.version || ''}`,
-        onclick: () => chooseChannel(build)}, 'Channel…') : null,
       info.kind === 'depot' && has('jobs') && has('delete') ? h('button.tint', {type: 'button', 'data-key': `j-${build.id}`,
         'aria-label': `Bring ${build.name} ${build.version || ''} to devices`, onclick: () => chooseDevice(build)}, 'Bring to…') : null,
+      has('channels') && has('delete') ? h('button.quiet', {type: 'button', 'data-key': `c-${build.id}`, 'aria-label': `Channel of ${build.name} ${build.version || ''}`,
+        onclick: () => chooseChannel(build)}, 'Channel…') : null,
       has('delete') && !from ? h('button.quiet', {type: 'button', 'data-key': `r-${build.id}`, 'aria-label': `Remove ${build.name}`,
         onclick: () => remove(build)}, 'Remove') : null));
 }

@@ -98,6 +98,7 @@ export function say(text) { // for those who hear the page
 export function toast(text, kind = 'good') {
   const el = h(`p.toast.${kind}`, {role: kind === 'bad' ? 'alert' : 'status'}, icon(kind === 'bad' ? 'bad' : 'ok'),
     h('span', {}, text));
+  while ($('toasts').childElementCount > 1) $('toasts').firstElementChild.remove();
   $('toasts').append(el);
   setTimeout(() => el.remove(), kind === 'bad' ? 9000 : 4500);
 }
