@@ -148,12 +148,23 @@ static int override(struct adding *a)
     return FERRY_OK;
 }
 
+// A manifest says what an image without a description (ESP8266) does not.
+static void take_manifest(struct adding *a)
+{
+    if (a->cargo->kind != FERRY_CARGO_WEB_MANIFEST || a->build.idf[0] || !a->cargo->name[0])
+        return;
+    snprintf(a->build.project, sizeof a->build.project, "%.63s", a->cargo->name);
+    if (!a->build.version[0])
+        snprintf(a->build.version, sizeof a->build.version, "%.63s", a->cargo->version);
+}
+
 static int add(struct adding *a)
 {
     struct ferry_depot_error error;
     struct cli_depot *cli = a->cli;
     if (ferry_depot_describe(a->files, a->count, &cli->put_digest, &a->build, a->layout, &error) < 0)
         return cli_depot_fault(&cli->fault, &error);
+    take_manifest(a);
     int status = override(a);
     for (size_t i = 0; status >= 0 && i < a->count; i++)
         status = store(a, i);
