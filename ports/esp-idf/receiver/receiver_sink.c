@@ -14,6 +14,9 @@
 
 static const char tag[] = "ferry";
 
+// Four pages of flash at a time: around each write ESP-IDF stops the cache and, where there is one, the other core.
+enum { WRITE_UNIT = 1024 };
+
 void ferry_receiver_tell(struct ferry_receiver_self *self, enum ferry_receiver_event event)
 {
     if (self->config.event)
@@ -25,7 +28,10 @@ void ferry_receiver_tell(struct ferry_receiver_self *self, enum ferry_receiver_e
 static int info(void *ctx, struct ferry_target_info *out)
 {
     struct ferry_receiver_self *self = ctx;
-    return self->inner.info(self->inner.ctx, out);
+    int status = self->inner.info(self->inner.ctx, out);
+    if (out->write_unit < WRITE_UNIT)
+        out->write_unit = WRITE_UNIT;
+    return status;
 }
 
 static int begin(void *ctx, const struct ferry_manifest *manifest, struct ferry_sink_plan *plan)
