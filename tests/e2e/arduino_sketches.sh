@@ -62,6 +62,7 @@ blank() { # runs the sketch on a virtual chip; ARGS of vchip
 }
 check 'blank: written, proved, started' blank --chip esp32
 check 'blank: it says what' said 'ESP32 revision'
+check 'blank: without a receiver the core confirms by itself' said 'the core confirms the firmware'
 check 'blank: app' cmp -n "$(stat -c %s "$WORK/idf/conformance.bin")" -i 0:65536 "$WORK/idf/conformance.bin" "$WORK/blank"
 check 'blank: bootloader' cmp -n 16384 -i 0:4096 "$WORK/idf/bootloader/bootloader.bin" "$WORK/blank"
 check 'blank: it boots' sh -c "'$FERRY' vchip --chip esp32 --flash '$WORK/blank' --boot normal --once | grep -qx 'boots: factory'"
