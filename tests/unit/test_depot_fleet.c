@@ -1,0 +1,312 @@
+// Devices, jobs and tokens of the depot, on SQLite and on a real PostgreSQL: the same cases on both. Anchors: the
+// databases' own command lines, which also move the clock.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ferry/base/status.h"
+#include "tests/support/depot_rig.h"
+
+#define GOOD(depot, call)                                                                                              \
+    do {                                                                                                               \
+        int good_ = (call);                                                                                            \
+        if (good_ < 0)                                                                                                 \
+            fail_msg("%s gave %s: %s", #call, ferry_status_name(good_), ferry_depot_error(depot)->what);               \
+    } while (0)
+
+// ---- devices ----
+
+static void check_in(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_device device = {.mac = "24:0a:c4:00:01:10", .chip = "esp32", .project = "blink"}, list[4];
+    struct ferry_depot_build build, one;
+    enum ferry_depot_answer answer;
+    int64_t id = depot_rig_build(rig, "blink", "1", "esp32", 1000, 1);
+    GOOD(rig->depot, ferry_depot_build_get(rig->depot, id, &one));
+    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", id));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_NOTHING); // it follows no channel
+    strcpy(device.channel, "stable");
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_UPDATE);
+    assert_int_equal(build.id, id);
+    device.channel[0] = 0; // it is remembered
+    memcpy(device.running_sha256, one.app_sha256, 32);
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_CURRENT);
+    GOOD(rig->depot, ferry_depot_device_set(rig->depot, device.mac, "kitchen", 0));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+    assert_int_equal(ferry_depot_device_list(rig->depot, 0, list, 4), 1);
+    assert_string_equal(list[0].name, "kitchen");
+    assert_string_equal(list[0].channel, "stable");
+    assert_true(list[0].first_seen_ms > 1600000000000 && list[0].last_seen_ms >= list[0].first_seen_ms);
+    GOOD(rig->depot, ferry_depot_device_set(rig->depot, device.mac, 0, ""));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+    assert_int_equal(answer, FERRY_DEPOT_NOTHING);
+    assert_int_equal(ferry_depot_device_list(rig->depot, device.mac, list, 4), 0);
+    strcpy(device.mac, "24:0A:C4:00:01:10");
+    assert_int_equal(ferry_depot_checkin(rig->depot, &device, &answer, 0), FERRY_ERR_ARG);
+    strcpy(device.mac, "24:0a:c4:00:01:10");
+    GOOD(rig->depot, ferry_depot_device_remove(rig->depot, device.mac));
+    assert_int_equal(ferry_depot_device_get(rig->depot, device.mac, &list[0]), FERRY_ERR_STORAGE_MISSING);
+}
+
+// ---- jobs ----
+
+static int claim(struct ferry_depot *depot, const char *worker, struct ferry_depot_job *job)
+{
+    return ferry_depot_job_claim(depot, &(struct ferry_depot_claim){.worker = worker}, job);
+}
+
+static int report(struct ferry_depot *depot, const struct ferry_depot_job *job, enum ferry_depot_job_state how)
+{
+    return ferry_depot_job_report(depot, job->id, job->worker, job->attempt,
+                                  &(struct ferry_depot_report){.state = how, .bytes_done = 5, .bytes_total = 10});
+}
+
+static void a_job_from_queue_to_done(void **state)
+{
+    static const uint8_t hash[32] = {1, 2, 3};
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job, seen[4];
+    struct ferry_depot_device device;
+    int64_t build = depot_rig_build(rig, "blink", "1", "esp32", 1000, 1), id;
+    assert_int_equal(claim(rig->depot, "a", &job), 0);
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, "24:0a:c4:00:01:10", &id));
+    assert_int_equal(claim(rig->depot, "", &job), FERRY_ERR_ARG);
+    assert_int_equal(
+        ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "a", .chip = "esp32c3"}, &job), 0);
+    assert_int_equal(
+        ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "a", .mac = "24:0a:c4:00:01:11"}, &job),
+        0);
+    assert_int_equal(
+        ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "a", .mac = "24:0a:c4:00:01:10"}, &job),
+        1);
+    assert_int_equal(job.id, id);
+    assert_int_equal(job.state, FERRY_DEPOT_JOB_CLAIMED);
+    assert_true(job.lease_until_ms - job.claimed_ms == FERRY_DEPOT_LEASE_MS);
+    assert_int_equal(claim(rig->depot, "b", &job), 0); // it is gone
+    GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
+    GOOD(rig->depot, report(rig->depot, &job, FERRY_DEPOT_JOB_RUNNING));
+    GOOD(rig->depot, ferry_depot_job_list(rig->depot, &(struct ferry_depot_job_filter){.states = 1u << 2}, seen, 4));
+    assert_int_equal(seen[0].bytes_done, 5);
+    assert_true(seen[0].revision > job.revision);
+    GOOD(rig->depot, ferry_depot_job_report(rig->depot, id, "a", job.attempt,
+                                            &(struct ferry_depot_report){.state = FERRY_DEPOT_JOB_DONE,
+                                                                         .bytes_written = 900,
+                                                                         .bytes_skipped = 100,
+                                                                         .running_sha256 = hash}));
+    GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
+    assert_int_equal(job.state, FERRY_DEPOT_JOB_DONE);
+    assert_string_equal(job.status, "OK");
+    assert_int_equal(job.bytes_written, 900);
+    assert_true(job.finished_ms >= job.claimed_ms);
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, "24:0a:c4:00:01:10", &device));
+    assert_memory_equal(device.running_sha256, hash, 32);
+    assert_string_equal(device.version, "1");
+    assert_int_equal(report(rig->depot, &job, FERRY_DEPOT_JOB_RUNNING), FERRY_ERR_CANCELLED); // it is over
+    assert_int_equal(ferry_depot_job_cancel(rig->depot, id), FERRY_ERR_STATE);
+    assert_int_equal(ferry_depot_job_cancel(rig->depot, id + 7), FERRY_ERR_STORAGE_MISSING);
+}
+
+static void a_dead_updaters_claim_runs_out(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job first, second;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &first), 1);
+    depot_rig_jump(rig, 50000);
+    assert_int_equal(claim(rig->depot, "b", &second), 0);
+    GOOD(rig->depot, report(rig->depot, &first, FERRY_DEPOT_JOB_RUNNING)); // renews
+    depot_rig_jump(rig, 50000);
+    assert_int_equal(claim(rig->depot, "b", &second), 0);
+    depot_rig_jump(rig, 11000);
+    assert_int_equal(claim(rig->depot, "b", &second), 1);
+    assert_int_equal(second.id, id);
+    assert_int_equal(second.attempt, first.attempt + 1);
+    assert_int_equal(report(rig->depot, &first, FERRY_DEPOT_JOB_DONE), FERRY_ERR_CANCELLED); // it comes back too late
+    GOOD(rig->depot, report(rig->depot, &second, FERRY_DEPOT_JOB_DONE));
+}
+
+// An updater that was restarted has its old name; what its former life still says does not count.
+static void the_same_worker_again(void **state)
+{
+    static const enum ferry_depot_job_state all[] = {FERRY_DEPOT_JOB_RUNNING, FERRY_DEPOT_JOB_QUEUED,
+                                                     FERRY_DEPOT_JOB_DONE, FERRY_DEPOT_JOB_FAILED};
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job before, now;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &before), 1);
+    depot_rig_jump(rig, 61000);
+    assert_int_equal(claim(rig->depot, "a", &now), 1);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(report(rig->depot, &before, all[i]), FERRY_ERR_CANCELLED);
+    strcpy(before.worker, "b"); // nor what another says with the right number
+    before.attempt = now.attempt;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(report(rig->depot, &before, all[i]), FERRY_ERR_CANCELLED);
+    GOOD(rig->depot, report(rig->depot, &now, FERRY_DEPOT_JOB_DONE));
+}
+
+static void a_late_report_counts_while_nobody_else_has_it(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job, other;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &job), 1);
+    depot_rig_jump(rig, 3600000); // the server's clock was set right: an hour
+    GOOD(rig->depot, report(rig->depot, &job, FERRY_DEPOT_JOB_RUNNING));
+    assert_int_equal(claim(rig->depot, "b", &other), 0);
+    GOOD(rig->depot, report(rig->depot, &job, FERRY_DEPOT_JOB_DONE));
+}
+
+// Back by a year: the claim of a dead updater must not last that long.
+static void a_clock_that_goes_back_does_not_block(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job, other;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &job), 1);
+    depot_rig_jump(rig, -30000); // a little back: still held
+    assert_int_equal(claim(rig->depot, "b", &other), 0);
+    depot_rig_jump(rig, -365ll * 86400 * 1000);
+    assert_int_equal(claim(rig->depot, "b", &other), 1);
+    assert_int_equal(report(rig->depot, &job, FERRY_DEPOT_JOB_RUNNING), FERRY_ERR_CANCELLED);
+    GOOD(rig->depot, report(rig->depot, &other, FERRY_DEPOT_JOB_DONE));
+}
+
+static void a_job_that_kills_updaters_ends(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    for (int i = 0; i < FERRY_DEPOT_ATTEMPTS; i++) {
+        assert_int_equal(claim(rig->depot, "a", &job), 1);
+        depot_rig_jump(rig, 61000);
+    }
+    assert_int_equal(claim(rig->depot, "a", &job), 0);
+    GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
+    assert_int_equal(job.state, FERRY_DEPOT_JOB_FAILED);
+    assert_string_equal(job.status, "TIMEOUT");
+}
+
+static void cancelled_and_given_back(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job, again;
+    int64_t id;
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "1", "esp32", 100, 1), "", &id));
+    assert_int_equal(claim(rig->depot, "a", &job), 1);
+    GOOD(rig->depot, report(rig->depot, &job, FERRY_DEPOT_JOB_QUEUED));
+    assert_int_equal(claim(rig->depot, "b", &again), 1);
+    assert_int_equal(again.id, id);
+    GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, id));
+    assert_int_equal(report(rig->depot, &again, FERRY_DEPOT_JOB_RUNNING), FERRY_ERR_CANCELLED);
+    assert_int_equal(claim(rig->depot, "c", &again), 0);
+    assert_int_equal(report(rig->depot, &again, FERRY_DEPOT_JOB_CANCELLED), FERRY_ERR_ARG);
+}
+
+static void live_view_misses_nothing(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job jobs[8];
+    int64_t id, build = depot_rig_build(rig, "p", "1", "esp32", 100, 1), since;
+    for (int i = 0; i < 3; i++)
+        GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, "", &id));
+    depot_rig_jump(rig, 5000);
+    GOOD(rig->depot, ferry_depot_now(rig->depot, &since));
+    assert_int_equal(
+        ferry_depot_job_list(rig->depot, &(struct ferry_depot_job_filter){.changed_since = since}, jobs, 8), 0);
+    GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, id));
+    assert_int_equal(
+        ferry_depot_job_list(rig->depot, &(struct ferry_depot_job_filter){.changed_since = since}, jobs, 8), 1);
+    assert_int_equal(jobs[0].id, id);
+    assert_int_equal(ferry_depot_job_list(rig->depot, &(struct ferry_depot_job_filter){.before = id}, jobs, 8), 2);
+}
+
+// ---- tokens ----
+
+static void tokens(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_token token, got, list[4];
+    char secret[FERRY_DEPOT_SECRET], short_lived[FERRY_DEPOT_SECRET], text[FERRY_DEPOT_TEXT];
+    unsigned scopes;
+    assert_true(ferry_depot_scopes_parse("read,work", &scopes));
+    assert_false(ferry_depot_scopes_parse("read,everything", &scopes));
+    assert_false(ferry_depot_scopes_parse("", &scopes));
+    assert_true(ferry_depot_scopes_parse("read,work", &scopes));
+    ferry_depot_scopes_text(scopes, text);
+    assert_string_equal(text, "read,work");
+    GOOD(rig->depot, ferry_depot_token_add(rig->depot, "bench", scopes, 0, secret, &token));
+    GOOD(rig->depot, ferry_depot_token_add(rig->depot, "guest", scopes, 60000, short_lived, &got));
+    assert_string_not_equal(secret, short_lived);
+    assert_int_equal(strlen(secret), FERRY_DEPOT_SECRET - 2);
+    GOOD(rig->depot, ferry_depot_token_check(rig->depot, secret, &got));
+    assert_int_equal(got.id, token.id);
+    assert_int_equal(got.scopes, scopes);
+    GOOD(rig->depot, ferry_depot_token_check(rig->depot, short_lived, &got));
+    depot_rig_jump(rig, 61000);
+    assert_int_equal(ferry_depot_token_check(rig->depot, short_lived, &got), FERRY_ERR_STORAGE_MISSING);
+    assert_int_equal(ferry_depot_token_check(rig->depot, "", &got), FERRY_ERR_STORAGE_MISSING);
+    assert_int_equal(ferry_depot_token_check(rig->depot, "fd_0", &got), FERRY_ERR_STORAGE_MISSING);
+    assert_int_equal(ferry_depot_token_list(rig->depot, list, 4), 2);
+    assert_true(list[0].used_ms > 0);
+    // The secret is nowhere in the database, only its SHA-256.
+    char sql[256];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM token WHERE name LIKE '%%%s%%'", secret);
+    assert_int_equal(depot_rig_count(rig, sql), 0);
+    GOOD(rig->depot, ferry_depot_token_remove(rig->depot, token.id));
+    assert_int_equal(ferry_depot_token_check(rig->depot, secret, &got), FERRY_ERR_STORAGE_MISSING);
+    assert_int_equal(ferry_depot_token_add(rig->depot, "", scopes, 0, secret, &token), FERRY_ERR_ARG);
+    assert_int_equal(ferry_depot_token_add(rig->depot, "x", 0, 0, secret, &token), FERRY_ERR_ARG);
+}
+
+static void figures(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_stats stats;
+    int64_t id = depot_rig_build(rig, "p", "1", "esp32", 100, 1), job;
+    depot_rig_build(rig, "p", "2", "esp32", 200, 2);
+    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", id));
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, id, "", &job));
+    GOOD(rig->depot, ferry_depot_stats(rig->depot, &stats));
+    assert_int_equal(stats.builds, 2);
+    assert_int_equal(stats.bytes, 300);
+    assert_int_equal(stats.channels, 1);
+    assert_int_equal(stats.jobs_queued, 1);
+    assert_int_equal(stats.jobs_active, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, depot_rig_fresh, depot_rig_done)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(check_in),
+        CASE(a_job_from_queue_to_done),
+        CASE(a_dead_updaters_claim_runs_out),
+        CASE(the_same_worker_again),
+        CASE(a_late_report_counts_while_nobody_else_has_it),
+        CASE(a_clock_that_goes_back_does_not_block),
+        CASE(a_job_that_kills_updaters_ends),
+        CASE(cancelled_and_given_back),
+        CASE(live_view_misses_nothing),
+        CASE(tokens),
+        CASE(figures),
+    };
+    int failed = cmocka_run_group_tests_name("fleet on sqlite", tests, depot_rig_sqlite, depot_rig_end);
+    return failed + cmocka_run_group_tests_name("fleet on postgresql", tests, depot_rig_postgres, depot_rig_end);
+}
