@@ -167,8 +167,8 @@ int ferry_depot_build_layout(struct ferry_depot *self, int64_t id, char out[FERR
 // none; FERRY_ERR_AMBIGUOUS: more than one for the same chip; FERRY_ERR_ARG: no such form.
 int ferry_depot_find(struct ferry_depot *self, const char *reference, const char *chip, struct ferry_depot_build *out,
                      size_t cap);
-// The blobs that no other build holds go too. FERRY_ERR_STORAGE_MISSING; FERRY_ERR_STATE: it is in use: a channel points
-// at it (unless force, which clears these), or a job that is not over wants it (force or not).
+// The blobs that no other build holds go too. FERRY_ERR_STORAGE_MISSING; FERRY_ERR_STATE: it is in use: a channel
+// points at it (unless force, which clears these), or a job that is not over wants it (force or not).
 int ferry_depot_build_remove(struct ferry_depot *self, int64_t id, bool force);
 
 // ---- channels ----

@@ -57,6 +57,7 @@
 #include "ferry/sink/sink_ota.h"
 #include "ferry/sink/sink_partition.h"
 #include "ferry/source/http.h"
+#include "ferry/source/blob.h"
 #include "ferry/source/memory.h"
 #include "ferry/source/overlay.h"
 #include "ferry/source/prefetch.h"
