@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "esp_http_client.h"
+#include "esp_log.h"
 #include "sdkconfig.h"
 
 #if CONFIG_MBEDTLS_CERTIFICATE_BUNDLE
@@ -207,6 +208,9 @@ static const char *reason(void *ctx)
 void ferry_idf_http_client_init(struct ferry_idf_http_client *self, const struct ferry_idf_http_client_cfg *cfg,
                                 struct ferry_http_client *out)
 {
+    static const char *const tags[] = {"esp-tls", "esp-tls-mbedtls", "transport_base", "HTTP_CLIENT"};
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+        esp_log_level_set(tags[i], ESP_LOG_NONE); // reason() says it
     memset(self, 0, sizeof *self);
     if (cfg)
         self->cfg = *cfg;

@@ -7,9 +7,16 @@
 #include "bench.h"
 #include "board.h"
 #include "esp_console.h"
+#include "fetch.h"
 #include "sdkconfig.h"
+#include "tell.h"
+#include "updater/path.h"
 
-#define STACK 4096 // bytes, of the console's task
+#if CONFIG_FERRY_UPDATER_FETCH
+#define STACK 10240 // bytes, of the console's task: fetching with TLS
+#else
+#define STACK 4096
+#endif
 
 static int order(struct bench_order *what)
 {
@@ -120,23 +127,41 @@ static int cmd_status(int argc, char **argv)
     return order(&status);
 }
 
+#if CONFIG_FERRY_UPDATER_FETCH
+static int cmd_fetch(int argc, char **argv)
+{
+    struct ferry_fault fault = {0};
+    if (argc < 2 || argc > 3)
+        return wrong("fetch URL [NAME]");
+    const char *name = argc == 3 ? argv[2] : ferry_path_base(argv[1]);
+    if (fetch(argv[1], name, &fault) < 0) {
+        tell_fault("fetch", &fault);
+        return 1;
+    }
+    printf("%s is on the card\n", name);
+    struct bench_order look = {.what = BENCH_LOOK};
+    return order(&look);
+}
+#endif
+
 static void add_all(void)
 {
-    static const esp_console_cmd_t commands[] = {
-        {.command = "scan", .help = "look at the card again", .func = cmd_scan},
-        {.command = "list", .help = "what is on the card", .func = cmd_list},
-        {.command = "detect", .help = "[T1|T2]  see which chip is connected; it goes on running", .func = cmd_detect},
-        {.command = "flash",
-         .help = "[T1|T2] [FIRMWARE]  write what is on the card; FIRMWARE is a name, path or number of \"list\"",
-         .func = cmd_flash},
-        {.command = "verify", .help = "[T1|T2] [FIRMWARE]  compare only", .func = cmd_verify},
-        {.command = "send",
-         .help = "[T1|T2] [FIRMWARE]  update a running target that has a receiver",
-         .func = cmd_send},
-        {.command = "abort", .help = "[T1|T2]  end the job", .func = cmd_abort},
-        {.command = "log", .help = "[LINES]  the end of ferry-log.csv", .func = cmd_log},
-        {.command = "config", .help = "[NAME [VALUE]]  settings", .func = cmd_config},
-        {.command = "status", .help = "card, targets, memory", .func = cmd_status},
+    static const esp_console_cmd_t commands[] =
+    { {.command = "scan", .help = "look at the card again", .func = cmd_scan},
+      {.command = "list", .help = "what is on the card", .func = cmd_list},
+      {.command = "detect", .help = "[T1|T2]  see which chip is connected; it goes on running", .func = cmd_detect},
+      {.command = "flash",
+       .help = "[T1|T2] [FIRMWARE]  write what is on the card; FIRMWARE is a name, path or number of \"list\"",
+       .func = cmd_flash},
+      {.command = "verify", .help = "[T1|T2] [FIRMWARE]  compare only", .func = cmd_verify},
+      {.command = "send", .help = "[T1|T2] [FIRMWARE]  update a running target that has a receiver", .func = cmd_send},
+#if CONFIG_FERRY_UPDATER_FETCH
+      {.command = "fetch", .help = "URL [NAME]  put a file from a web server on the card", .func = cmd_fetch},
+#endif
+      {.command = "abort", .help = "[T1|T2]  end the job", .func = cmd_abort},
+      {.command = "log", .help = "[LINES]  the end of ferry-log.csv", .func = cmd_log},
+      {.command = "config", .help = "[NAME [VALUE]]  settings", .func = cmd_config},
+      {.command = "status", .help = "card, targets, memory", .func = cmd_status},
     };
     esp_console_register_help_command();
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)

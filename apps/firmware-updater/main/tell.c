@@ -143,10 +143,13 @@ void tell_target(const char *name, const struct ferry_target *target)
     fflush(stdout);
 }
 
-static void tell_plan(const char *name, const struct ferry_plan *plan, const struct ferry_job_result *result)
+static void tell_plan(const char *name, const struct ferry_plan *plan)
 {
+    uint32_t total = 0;
+    for (uint8_t i = 0; i < plan->count; i++)
+        total += plan->regions[i].size;
     tell("%s: %s %s, %u part%s, %" PRIu32 " KB", name, plan->project, plan->version, plan->count,
-         plan->count == 1 ? "" : "s", (result->bytes_total + 512) / 1024);
+         plan->count == 1 ? "" : "s", (total + 512) / 1024);
     for (uint8_t i = 0; i < plan->count; i++)
         tell("    0x%06" PRIx32 "  %7" PRIu32 "  %s", plan->regions[i].address, plan->regions[i].size, plan->names[i]);
     for (uint8_t i = 0; i < plan->warning_count; i++)
@@ -187,7 +190,7 @@ void tell_job(unsigned port, const char *name, struct ferry_job *job)
     }
     if (ferry_job_plan(job) && !told[port].plan) {
         told[port].plan = true;
-        tell_plan(name, ferry_job_plan(job), ferry_job_result(job));
+        tell_plan(name, ferry_job_plan(job));
     }
     if (job->state == FERRY_JOB_WRITING)
         tell_progress(port, name, job);
