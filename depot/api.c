@@ -233,11 +233,6 @@ struct ferry_http_handler ferry_depot_api_handler(struct ferry_depot_api *self)
     return (struct ferry_http_handler){self, on_open, on_body, on_finish, on_abort};
 }
 
-void ferry_depot_api_set_waker(struct ferry_depot_api *self, struct ferry_http_waker waker)
-{
-    self->cfg.waker = waker;
-}
-
 // ---- life ----
 
 static void take_cfg(struct ferry_depot_api *self, const struct ferry_depot_api_cfg *cfg)

@@ -54,7 +54,5 @@ struct ferry_depot_api *ferry_depot_api_new(const struct ferry_depot_api_cfg *cf
 // When no request is open any more. NULL allowed.
 void ferry_depot_api_free(struct ferry_depot_api *self);
 struct ferry_http_handler ferry_depot_api_handler(struct ferry_depot_api *self);
-// For a server that is started with the handler and gives its waker only then; before it is asked for events.
-void ferry_depot_api_set_waker(struct ferry_depot_api *self, struct ferry_http_waker waker);
 
 #endif

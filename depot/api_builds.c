@@ -214,15 +214,12 @@ void api_remove_build(struct api_call *call)
     if (!api_resolve(call, call->arg[0], &build))
         return;
     int status = ferry_depot_build_remove(call->depot, build.id, force && strcmp(force, "1") == 0);
-    if (status == FERRY_ERR_BUSY) { // in use, which waiting does not change
-        const struct ferry_depot_error *e = ferry_depot_error(call->depot);
-        api_fail(call, 409, "BUSY", e->what, NULL, e->hint[0] ? e->hint : "?force=1 clears the channels");
-    } else if (status < 0) {
+    if (status < 0) {
         api_fail_depot(call, status);
-    } else {
-        api_answer_none(call);
-        api_news_tell(call->api, "builds");
+        return;
     }
+    api_answer_none(call);
+    api_news_tell(call->api, "builds");
 }
 
 // ---- a build out of blobs ----

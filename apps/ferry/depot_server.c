@@ -1,5 +1,6 @@
 #include "apps/ferry/depot_server.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -50,6 +51,14 @@ static int open_depots(struct depot_server *self, const struct depot_server_cfg 
     return FERRY_OK;
 }
 
+static void wake(void *ctx)
+{
+    struct depot_server *self = ctx;
+    struct ferry_posix_http_server *http = atomic_load(&self->awake);
+    if (http)
+        ferry_posix_http_server_wake(http);
+}
+
 static int start_api(struct depot_server *self, const struct depot_server_cfg *cfg, struct ferry_fault *fault)
 {
     struct ferry_depot_api_cfg api = cfg->api;
@@ -59,6 +68,7 @@ static int start_api(struct depot_server *self, const struct depot_server_cfg *c
     api.digest_new = new_digest;
     api.digest_free = free_digest;
     api.clock = &self->clock;
+    api.waker = (struct ferry_http_waker){self, wake};
     self->api = ferry_depot_api_new(&api);
     return self->api ? FERRY_OK : ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the server");
 }
@@ -73,7 +83,7 @@ static int start_http(struct depot_server *self, const struct depot_server_cfg *
         ferry_fault_hint(fault, "%s", error.hint);
         return status;
     }
-    ferry_depot_api_set_waker(self->api, ferry_posix_http_server_waker(self->http));
+    atomic_store(&self->awake, self->http);
     return FERRY_OK;
 }
 

@@ -22,6 +22,7 @@ struct depot_server {
     struct ferry_clock clock;
     struct ferry_depot_api *api;
     struct ferry_posix_http_server *http;
+    _Atomic(struct ferry_posix_http_server *) awake; // http, once it is there: requests may come before start() returns
 };
 
 // 0, or a negative status with *fault; then everything is closed again.
