@@ -204,7 +204,7 @@ static void check_all(struct depot_rig *rig, const int64_t *ids)
 
 int main(int argc, char **argv)
 {
-    void *state;
+    void *state = 0;
     static int64_t ids[FIRMWARES];
     uint8_t *bytes = malloc(SIZE);
     out = argc > 1 ? fopen(argv[1], "w") : tmpfile();
