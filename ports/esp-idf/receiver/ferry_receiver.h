@@ -90,7 +90,8 @@ struct ferry_receiver_config {
 // slot or no otadata in the partition table), ESP_ERR_NOT_SUPPORTED (flash encryption; a wire that is not built in),
 // ESP_FAIL (the wire cannot be opened; the log says why). Without a receiver the application runs on.
 esp_err_t ferry_receiver_start(const struct ferry_receiver_config *config);
-// Ends the task and gives everything back. An update under way stays unfinished in flash and can be continued.
+// Ends the task and gives everything back; not from its own event callback. An update under way stays unfinished in
+// flash and can be continued.
 void ferry_receiver_stop(void);
 // The application's own judgement of a firmware on trial. From any task; they take effect at once in the receiver's
 // task. ESP_OK, ESP_ERR_INVALID_STATE: not started.
