@@ -4,6 +4,23 @@
 
 #include "ferry/base/status.h"
 
+// How many bytes of text come before one of these (or the end); how many are of these.
+static size_t until(const char *text, const char *stops)
+{
+    size_t n = 0, count = strlen(stops);
+    while (text[n] && !memchr(stops, text[n], count))
+        n++;
+    return n;
+}
+
+static size_t run_of(const char *text, const char *wanted)
+{
+    size_t n = 0, count = strlen(wanted);
+    while (text[n] && memchr(wanted, text[n], count))
+        n++;
+    return n;
+}
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -102,17 +119,18 @@ bool ferry_http_text_utf8(const char *text, size_t len)
 // The path of an absolute target ("http://host/a"): behind the authority.
 static const char *skip_authority(const char *target)
 {
-    if (!begins(target, "http://") && !begins(target, "https://"))
+    size_t scheme = begins(target, "http://") ? strlen("http://") : begins(target, "https://") ? strlen("https://") : 0;
+    if (!scheme)
         return target;
-    const char *host = strstr(target, "//") + 2;
-    return host + strcspn(host, "/?#");
+    const char *host = target + scheme;
+    return host + until(host, "/?#");
 }
 
 // No segment of the path is empty (but the last), "." or "..".
 static bool segments_plain(const char *path)
 {
     for (const char *at = path + 1;; at++) {
-        size_t len = strcspn(at, "/");
+        size_t len = until(at, "/");
         if ((len == 0 && at[len]) || (len == 1 && at[0] == '.') || (len == 2 && at[0] == '.' && at[1] == '.'))
             return false;
         at += len;
@@ -160,10 +178,10 @@ int ferry_http_text_query_parse(char *text, struct ferry_http_text_query *query)
 {
     query->count = 0;
     while (text && *text) {
-        char *next = text + strcspn(text, "&");
+        char *next = text + until(text, "&");
         next = *next ? (*next = 0, next + 1) : next;
-        char *value = strchr(text, '=');
-        value = value ? (*value = 0, value + 1) : text + strlen(text);
+        char *value = text + until(text, "=");
+        value = *value ? (*value = 0, value + 1) : value;
         if (!decode_query(text) || !decode_query(value) || !*text || ferry_http_text_query_get(query, text) ||
             query->count == FERRY_HTTP_TEXT_PAIRS)
             return FERRY_ERR_ARG;
@@ -262,11 +280,11 @@ bool ferry_http_text_etag_listed(const char *value, const char *etag)
     const char *wanted = opaque(etag);
     size_t len = strlen(wanted);
     for (const char *at = value; *at;) {
-        at += strspn(at, " \t,");
-        if (at[0] == '*' && !at[1 + strspn(at + 1, " \t")])
+        at += run_of(at, " \t,");
+        if (at[0] == '*' && !at[1 + run_of(at + 1, " \t")])
             return true;
         at = opaque(at);
-        size_t quoted = *at == '"' ? strcspn(at + 1, "\"") + 2 : strcspn(at, " \t,");
+        size_t quoted = *at == '"' ? until(at + 1, "\"") + 2 : until(at, " \t,");
         if (quoted == len && strncmp(at, wanted, len) == 0)
             return true;
         at += quoted < strlen(at) ? quoted : strlen(at);

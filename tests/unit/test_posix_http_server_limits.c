@@ -1,0 +1,199 @@
+// What strangers can make the HTTP server port spend: bytes, time, connections. The bounds are those of
+// ports/posix/http_server.h; the peer is a raw socket that breaks off, trickles, and never stops.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ferry/base/status.h"
+#include "ports/posix/http_server.h"
+#include "tests/support/http_probe.h"
+#include "tests/support/served.h"
+
+static const struct ferry_posix_http_server_cfg two_threads = {.threads = 2};
+
+// The peer asks for leave ("Expect: 100-continue", as curl does) and is told no before it has sent anything.
+static void nobody_sends_what_is_not_wanted(void **state)
+{
+    struct served served;
+    (void)state;
+    served_start(&served, &(struct ferry_posix_http_server_cfg){.threads = 1, .body_bytes = 1000});
+    served_expect(served.port,
+                  "POST /locked HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\nExpect: 100-continue\r\n\r\n", 401,
+                  "locked");
+    served_expect(served.port, "POST /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n",
+                  413, "larger than this server takes");
+    served_expect(served.port, "POST /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999\r\n\r\n", 413, NULL);
+    assert_int_equal(served.opens, 1);
+    served_end(&served);
+}
+
+static void a_body_without_a_length_is_bounded_too(void **state)
+{
+    struct served served;
+    struct http_probe_answer answer;
+    (void)state;
+    served_start(&served, &(struct ferry_posix_http_server_cfg){.threads = 1, .body_bytes = 1000});
+    int fd = http_probe_connect(served.port);
+    const char *head = "POST /sum HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    http_probe_say(fd, head, strlen(head));
+    char chunk[5 + 600 + 2];
+    memset(chunk, 'x', sizeof chunk);
+    memcpy(chunk, "258\r\n", 5);
+    memcpy(chunk + 605, "\r\n", 2);
+    http_probe_say(fd, chunk, sizeof chunk);
+    http_probe_say(fd, chunk, sizeof chunk);
+    http_probe_say(fd, "0\r\n\r\n", 5);
+    http_probe_hear(fd, false, &answer);
+    assert_int_equal(answer.status, 413);
+    http_probe_free(&answer);
+    // One that goes on for ever is cut off.
+    http_probe_say(fd, head, strlen(head));
+    bool cut = false;
+    for (int i = 0; i < 100000 && !cut; i++)
+        cut = !http_probe_say(fd, chunk, sizeof chunk);
+    assert_true(cut);
+    close(fd);
+    assert_int_equal(served.finishes, 0);
+    served_end(&served);
+}
+
+static void a_torn_body_is_aborted(void **state)
+{
+    struct served served;
+    (void)state;
+    served_start(&served, &two_threads);
+    int fd = http_probe_connect(served.port);
+    const char *torn = "PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nonly this";
+    http_probe_say(fd, torn, strlen(torn));
+    while (served.opens == 0)
+        usleep(1000);
+    close(fd);
+    for (int i = 0; i < 3000 && served.aborts == 0; i++)
+        usleep(1000);
+    assert_int_equal(served.aborts, 1);
+    assert_int_equal(served.finishes, 0);
+    served_end(&served);
+}
+
+static void a_read_that_fails_cuts_the_answer(void **state)
+{
+    struct served served;
+    struct http_probe_answer answer;
+    (void)state;
+    served_start(&served, &two_threads);
+    http_probe_ask(served.port, SERVED_GET("/breaks"), &answer);
+    assert_int_equal(answer.status, 200);
+    assert_false(answer.whole);
+    assert_true(answer.body_len >= 50000 && answer.body_len < SERVED_THING);
+    http_probe_free(&answer);
+    served_end(&served);
+    assert_int_equal(served.closes, 1);
+}
+
+static void too_large_a_head_is_refused(void **state)
+{
+    struct served served;
+    struct http_probe_answer answer;
+    (void)state;
+    served_start(&served, &(struct ferry_posix_http_server_cfg){.threads = 1, .head_bytes = 4096});
+    char *request = malloc(20000);
+    size_t n = (size_t)snprintf(request, 20000, "GET /show HTTP/1.1\r\nHost: x\r\nX-Thing: ");
+    memset(request + n, 'x', 10000);
+    memcpy(request + n + 10000, "\r\n\r\n", 5);
+    http_probe_ask(served.port, request, &answer);
+    assert_true(answer.status == 431 || answer.status == 0);
+    http_probe_free(&answer);
+    n = (size_t)snprintf(request, 20000, "GET /");
+    memset(request + n, 'x', 10000);
+    memcpy(request + n + 10000, " HTTP/1.1\r\nHost: x\r\n\r\n", 23);
+    http_probe_ask(served.port, request, &answer);
+    assert_true(answer.status == 414 || answer.status == 0);
+    http_probe_free(&answer);
+    assert_int_equal(served.opens, 0);
+    served_end(&served);
+    free(request);
+}
+
+static void let_in_time(int fd, const char *trickle)
+{
+    int64_t start = served_now_ms();
+    bool cut = false;
+    while (!cut && served_now_ms() - start < 8000) {
+        char byte;
+        cut = !http_probe_say(fd, trickle, strlen(trickle)) || recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+        usleep(20000);
+    }
+    assert_true(cut);
+    close(fd);
+}
+
+// One byte now and then keeps a plain idle limit content for ever.
+static void slow_peers_are_cut_off(void **state)
+{
+    struct served served;
+    struct ferry_posix_http_server_stats stats;
+    (void)state;
+    served_start(&served, &(struct ferry_posix_http_server_cfg){
+                              .threads = 1, .head_ms = 300, .idle_ms = 1000, .least_rate = 100000});
+    int fd = http_probe_connect(served.port);
+    http_probe_say(fd, "GET /sh", 7);
+    let_in_time(fd, "o");
+    fd = http_probe_connect(served.port);
+    const char *head = "GET /show HTTP/1.1\r\nHost: x\r\n";
+    http_probe_say(fd, head, strlen(head));
+    let_in_time(fd, "X-Thing: 1\r\n");
+    fd = http_probe_connect(served.port);
+    const char *body = "PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n";
+    http_probe_say(fd, body, strlen(body));
+    let_in_time(fd, "x");
+    ferry_posix_http_server_stats(served.server, &stats);
+    assert_int_equal(stats.cut, 3);
+    served_expect(served.port, SERVED_GET("/show"), 200, NULL); // others are served
+    assert_int_equal(served.aborts, 1);
+    served_end(&served);
+}
+
+static void count_open(const struct ferry_posix_http_server_cfg *cfg, int want)
+{
+    struct served served;
+    int fds[12], open = 0;
+    served_start(&served, cfg);
+    for (int i = 0; i < 12; i++) {
+        struct http_probe_answer answer = {0};
+        fds[i] = http_probe_connect(served.port);
+        const char *request = SERVED_GET("/show");
+        if (fds[i] >= 0 && http_probe_say(fds[i], request, strlen(request)))
+            http_probe_hear(fds[i], false, &answer);
+        open += answer.status == 200;
+        http_probe_free(&answer);
+    }
+    assert_int_equal(open, want);
+    for (int i = 0; i < 12; i++)
+        close(fds[i]);
+    served_end(&served);
+}
+
+static void connections_are_bounded(void **state)
+{
+    (void)state;
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 1, .connections = 40, .connections_per_peer = 4}, 4);
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 3, .connections = 5, .connections_per_peer = 40}, 5);
+    count_open(&(struct ferry_posix_http_server_cfg){.threads = 4, .connections = 12, .connections_per_peer = 12}, 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_sends_what_is_not_wanted), cmocka_unit_test(a_body_without_a_length_is_bounded_too),
+        cmocka_unit_test(a_torn_body_is_aborted),          cmocka_unit_test(a_read_that_fails_cuts_the_answer),
+        cmocka_unit_test(too_large_a_head_is_refused),     cmocka_unit_test(slow_peers_are_cut_off),
+        cmocka_unit_test(connections_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
