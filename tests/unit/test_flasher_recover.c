@@ -160,12 +160,9 @@ static void flash_that_does_not_take_it_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_error_per_100_kb_of_4_mib),
-        cmocka_unit_test(random_noise_ends_well_or_named),
-        cmocka_unit_test(a_target_that_resets_at_any_time),
-        cmocka_unit_test(a_target_that_resets_and_has_no_lines),
-        cmocka_unit_test(another_target_in_the_middle),
-        cmocka_unit_test(flash_that_does_not_take_it_is_named),
+        cmocka_unit_test(one_error_per_100_kb_of_4_mib),    cmocka_unit_test(random_noise_ends_well_or_named),
+        cmocka_unit_test(a_target_that_resets_at_any_time), cmocka_unit_test(a_target_that_resets_and_has_no_lines),
+        cmocka_unit_test(another_target_in_the_middle),     cmocka_unit_test(flash_that_does_not_take_it_is_named),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }

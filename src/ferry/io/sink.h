@@ -43,8 +43,9 @@ struct ferry_sink {
     // chooses the amount: 64 KiB when aligned, single sectors else. 0, FERRY_SINK_BUSY, FERRY_ERR_WRITE_FAILED.
     int (*prepare)(void *ctx, uint32_t offset, uint32_t end, uint32_t *ready_to);
     // Writes bytes that lie in what was prepared, from a multiple of info.write_unit on; offsets ascend within a range,
-    // unless info.any_order says that they need not (a lost chunk then holds up only its own page). Returns how many it took (1 .. len),
-    // 0 = not yet, FERRY_ERR_WRITE_FAILED, FERRY_ERR_STORAGE_WRITE, or an IMAGE error found in the bytes.
+    // unless info.any_order says that they need not (a lost chunk then holds up only its own page). Returns how many it
+    // took (1 .. len), 0 = not yet, FERRY_ERR_WRITE_FAILED, FERRY_ERR_STORAGE_WRITE, or an IMAGE error found in the
+    // bytes.
     int (*chunk)(void *ctx, uint32_t offset, const uint8_t *bytes, size_t len);
     // SHA-256 of what is in flash (read back, not remembered); *blank = all of it is FF. 0, FERRY_SINK_BUSY (works in
     // pieces), FERRY_ERR_STORAGE_READ.
