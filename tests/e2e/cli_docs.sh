@@ -19,7 +19,7 @@ commands=$("$FERRY" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 for command in $commands; do
     grep -q "^\.Cm $command" "$PAGE" || problem "the manual page does not know the command $command"
 done
-options=$(for command in flash verify detect read erase run-ram reg send receive link-test inspect ports; do
+options=$(for command in flash verify detect read erase run-ram reg send receive link-test inspect ports updater; do
     "$FERRY" help $command
 done
 for command in add list show get rm check channel devices jobs token migrate serve; do
@@ -31,7 +31,7 @@ for option in $options; do
     [ "$option" = help ] || grep -q -- "Fl Fl $option" "$PAGE" || problem "the manual page does not know --$option"
 done
 for option in $(grep -o 'Fl Fl [a-z-]*' "$PAGE" | sed 's/Fl Fl //' | sort -u); do
-    case $option in card | chip | flash | listen | rfc2217) continue ;; esac # of updater and vchip
+    case $option in chip | flash | listen | rfc2217) continue ;; esac # of vchip
     echo "$options" | grep -qx -- "$option" || problem "the help does not know --$option of the manual page"
 done
 echo "cli_docs: $FAILED failed"
