@@ -40,8 +40,8 @@ static int cache_folder(char *out, size_t cap, struct ferry_fault *fault)
     return make_folders(out, fault);
 }
 
-static int fetch(const char *url, uint16_t chip, const struct ferry_http_client *client, struct ferry_download *got,
-                 struct ferry_fault *fault)
+static int fetch(const char *url, uint16_t chip, const struct ferry_http_client *client,
+                 const struct cargo_from_url_teller *teller, struct ferry_download *got, struct ferry_fault *fault)
 {
     struct ferry_posix_digest digest_state;
     struct ferry_posix_clock clock_state;
@@ -56,6 +56,8 @@ static int fetch(const char *url, uint16_t chip, const struct ferry_http_client 
         .folder = folder,
         .token = getenv("FERRY_TOKEN"),
         .chip = known ? known->name : NULL,
+        .progress = teller ? teller->progress : NULL,
+        .progress_ctx = teller ? teller->ctx : NULL,
     };
     int status = cache_folder(folder, sizeof folder, fault);
     if (status >= 0)
@@ -79,7 +81,8 @@ static int take(const struct ferry_download *got, struct ferry_cargo_list *list,
     return ferry_fault_set(fault, FERRY_ERR_NO_CARGO, got->path, "nothing that can be flashed was found there");
 }
 
-int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault)
+int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
+                           struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
     struct ferry_posix_http_client *client;
     struct ferry_posix_error error;
@@ -90,7 +93,12 @@ int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list
     if (status < 0)
         return ferry_fault_set(fault, status, "", "%s", error.what);
     struct ferry_http_client io = ferry_posix_http_client(client);
-    status = fetch(url, chip, &io, &got, fault);
+    status = fetch(url, chip, &io, teller, &got, fault);
     ferry_posix_http_client_free(client);
     return status < 0 ? status : take(&got, list, fault);
+}
+
+int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault)
+{
+    return cargo_from_url_telling(url, chip, NULL, list, fault);
 }

@@ -2,6 +2,7 @@
 #ifndef FERRY_APP_CARGO_FROM_URL_H
 #define FERRY_APP_CARGO_FROM_URL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "updater/cargo.h"
@@ -10,5 +11,14 @@
 // $XDG_CACHE_HOME/ferry, else ~/.cache/ferry; $FERRY_TOKEN is sent as a bearer token; $FERRY_CA is a file with
 // certificates to trust besides none of the system's. 0, or a status with *fault.
 int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault);
+
+// Told now and then while files are coming; true = stop (FERRY_ERR_CANCELLED).
+struct cargo_from_url_teller {
+    bool (*progress)(void *ctx, const char *name, uint32_t done, uint32_t size);
+    void *ctx;
+};
+// The same with a teller (NULL: none).
+int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
+                           struct ferry_cargo_list *list, struct ferry_fault *fault);
 
 #endif

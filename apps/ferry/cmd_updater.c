@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "apps/ferry/cmd_updater_ask.h"
+#include "apps/ferry/cmd_updater_options.h"
 #include "apps/ferry/cmd_updater_screen.h"
 #include "apps/ferry/commands.h"
 #include "apps/ferry/link_wire.h"
 #include "apps/ferry/session.h"
 #include "apps/ferry/updater_web.h"
+#include "apps/ferry/updater_work.h"
 #include "ferry/base/status.h"
 #include "ports/posix/clock.h"
 #include "ports/posix/deflate.h"
@@ -26,39 +28,6 @@
 #define PORTS_MAX FERRY_UPDATER_MAX_PORTS
 #define SEEK_MS 1200   // --wait: how long a trial looks for a receiver; there is another one after it
 #define RESCAN_MS 2000 // --wait: the card is looked at again for a target that comes later than this
-
-static const struct cli_help help = {
-    .usage = "--card DIR [--port PORT ...] [OPTIONS]",
-    .about =
-        "Flashes what lies on a card to one or many targets at once, from one read of the card.\n"
-        "\n"
-        "Finds the firmware on the card by itself, checks everything before anything is erased, has the target prove\n"
-        "what was written, and resumes what was interrupted. Each target gets a line in ferry-log.csv on the card.\n"
-        "A target whose firmware contains a receiver takes the application over any wire, while it runs; any other is\n"
-        "written by its serial loader, where the port has reset lines (--route; ferry.json: {\"route\": \"rom\"}).\n"
-        "\n"
-        "  --card DIR                   the card: a folder with firmware\n"
-        "  --port PORT                  as often as there are targets\n"
-        "  --cargo NAME                 which firmware, when the card holds several (a name, or a path on the card);\n"
-        "                               {\"cargo\": \"NAME\"} in ferry.json on the card says the same\n"
-        "  --wait                       stay, and flash whatever is connected next, until Ctrl-C\n"
-        "  --probe SECONDS              with --wait: how often to look whether a target that is done has gone (3).\n"
-        "                               To look means to say hello, or to reset it into its loader and back\n"
-        "  --web [ADDRESS:]PORT         a page and an API there: what is on the card, jobs, history, uploads. Targets "
-        "are\n"
-        "                               flashed when somebody asks for it there; with --wait also by themselves.\n"
-        "                               ADDRESS is 127.0.0.1 unless given, :PORT is all addresses\n"
-        "  --web-token TOKEN            what the page asks for; else FERRY_WEB_TOKEN; else, on a network, a random "
-        "one\n"
-        "  --depot URL                  with --web: the page also offers what this `ferry depot serve` has; its token "
-        "is\n"
-        "                               FERRY_TOKEN",
-    .examples = "  ferry updater --card /media/sd --port /dev/ttyUSB0\n"
-                "  ferry updater --card /media/sd --port /dev/ttyUSB0 --port /dev/ttyUSB1 --wait\n"
-                "  ferry updater --card firmware/ --cargo sensor --port rfc2217://bench:4000 --json\n"
-                "  ferry updater --card firmware/ --port socket://10.0.0.7:3232 --port 'udp://10.0.0.8:3232?mtu=250'\n",
-    .groups = CLI_OPT_OUTPUT | CLI_OPT_PORT | CLI_OPT_FLASH | CLI_OPT_WRITE | CLI_OPT_CARGO,
-};
 
 struct bench;
 
@@ -82,6 +51,8 @@ struct bench {
     uint32_t probe_ms;
     const char *listen, *token, *depot;
     struct updater_web *web; // NULL: none
+    struct updater_work_cfg work_cfg;
+    struct updater_work *work; // NULL: none
     char found_port[256];
     struct ferry_card card;
     char log_dir[FERRY_CARGO_PATH], journal_dir[FERRY_CARGO_PATH];
@@ -107,19 +78,6 @@ static uint32_t now(const struct bench *b)
 
 // ---- the command's own options ----
 
-// The value of argv[*i] when it is --name VALUE or --name=VALUE; NULL = it is not that option.
-static const char *value_of(const char *name, int argc, char **argv, int *i, bool *missing)
-{
-    size_t len = strlen(name);
-    const char *word = argv[*i];
-    if (strncmp(word, name, len) != 0 || (word[len] != 0 && word[len] != '='))
-        return NULL;
-    if (word[len] == '=')
-        return word + len + 1;
-    *missing = *i + 1 >= argc;
-    return *missing ? "" : argv[++*i];
-}
-
 static int take_port(struct bench *b, const char *port)
 {
     if (b->count == PORTS_MAX)
@@ -144,9 +102,9 @@ static int take_own(struct bench *b, int argc, char **argv, int *i)
         return 1;
     }
     for (; which < 8 && !value; which++)
-        value = value_of(names[which], argc, argv, i, &missing);
+        value = cmd_updater_value(names[which], argc, argv, i, &missing);
     if (!value)
-        return 0;
+        return updater_work_option(&b->work_cfg, argc, argv, i);
     if (missing || !*value)
         return cli_usage_error("updater", NULL, "%s needs a value", names[which - 1]);
     uint32_t seconds = 0;
@@ -185,7 +143,7 @@ static int parse(struct bench *b, int argc, char **argv)
             code = taken;
     }
     if (code < 0)
-        code = cli_parse(&b->options, count, rest, &help);
+        code = cli_parse(&b->options, count, rest, &cmd_updater_help);
     free(rest);
     if (code < 0 && !b->card_dir && b->options.arg_count == 1)
         b->card_dir = b->options.args[0];
@@ -196,7 +154,8 @@ static int parse(struct bench *b, int argc, char **argv)
         return cli_usage_error("updater", "ferry updater --card DIR --port PORT", "which card? name its folder");
     if (code < 0 && b->count == 0 && b->options.port)
         b->names[b->count++] = b->options.port; // from the environment
-    return code;
+    b->work_cfg.depot = b->depot;
+    return code < 0 ? updater_work_check(&b->work_cfg, b->wait, b->listen != NULL) : code;
 }
 
 // ---- the card ----
@@ -218,9 +177,10 @@ static int open_card(struct bench *b)
     struct ferry_fault fault;
     int status = look_at_card(b, &fault);
     cmd_updater_tell_refused(&b->screen.display, &b->card.list);
-    if (b->listen && status < 0 && status != FERRY_ERR_STORAGE_MISSING)
+    bool others = b->listen || b->work_cfg.work; // somebody else says what is flashed
+    if (others && status < 0 && status != FERRY_ERR_STORAGE_MISSING)
         return -1; // the page tells, and takes what is missing
-    if (status >= 0 && !b->listen && ferry_card_ambiguous(&b->card)) {
+    if (status >= 0 && !others && ferry_card_ambiguous(&b->card)) {
         status = cmd_updater_ask(&b->card, !b->options.json, &fault);
         snprintf(b->asked, sizeof b->asked, "%s", b->card.wanted);
         b->cargo = b->asked; // also for the next look at the card
@@ -260,7 +220,8 @@ static int choose_wished(void *ctx, unsigned port, const struct ferry_updater_wi
                          const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     struct bench *b = ctx;
-    (void)port;
+    if (b->work)
+        return updater_work_choose(b->work, port, target, out, fault);
     int named = b->web ? updater_web_choose(b->web, wish, target, out, fault) : 0;
     return named == 0 ? choose(ctx, target, out, fault) : named;
 }
@@ -418,12 +379,14 @@ static void job_ended(void *ctx, unsigned index, struct ferry_job *job, const st
 {
     struct bench *b = ctx;
     const struct ferry_updater_port *port = &b->updater.ports[index];
-    if (job && outcome->fault.status == FERRY_ERR_CANCELLED && b->web)
+    if (job && outcome->fault.status == FERRY_ERR_CANCELLED && (b->web || b->work))
         release_targets(b, index, 1);
     if (!port->wished || !port->wish.probe)
         cmd_updater_screen_ended(&b->screen, index, job, outcome);
     if (b->web)
         updater_web_ended(b->web, index, job, outcome);
+    if (b->work)
+        updater_work_ended(b->work, index, outcome);
 }
 
 static void job_event(void *ctx, unsigned index, const struct ferry_job_event *event)
@@ -447,7 +410,7 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
         .ctx = b,
         .choose = choose_wished,
         .wait = b->wait,
-        .hold = b->listen && !b->wait,
+        .hold = (b->listen || b->work_cfg.work) && !b->wait,
         .probe_ms = b->probe_ms,
         .job = {.route = route_of(b),
                 .after = o->after,
@@ -470,13 +433,16 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
     };
 }
 
-static void loop(struct bench *b)
+// *fault: why it ended, when that is no target's fault.
+static void loop(struct bench *b, struct ferry_fault *fault)
 {
     uint32_t wait_ms = 0;
     while (ferry_updater_step(&b->updater, now(b), &wait_ms)) {
         cmd_updater_screen_update(&b->screen, &b->updater, now(b));
         if (b->web)
             updater_web_poll(b->web, now(b));
+        if (b->work && !updater_work_poll(b->work, fault))
+            break;
         if (cli_interrupted()) {
             release_targets(b, 0, b->count);
             ferry_updater_cancel(&b->updater, now(b));
@@ -516,6 +482,14 @@ static int open_web(struct bench *b, struct ferry_fault *fault)
     return FERRY_OK;
 }
 
+static int open_work(struct bench *b, struct ferry_fault *fault)
+{
+    b->work_cfg.port_count = b->count;
+    b->work_cfg.updater = &b->updater;
+    b->work_cfg.screen = &b->screen;
+    return updater_work_open(&b->work, &b->work_cfg, fault);
+}
+
 static int run(struct bench *b)
 {
     struct ferry_updater_cfg cfg;
@@ -528,6 +502,8 @@ static int run(struct bench *b)
         status = cli_trace_open(&b->trace, b->options.trace, &fault);
     if (status >= 0 && b->listen)
         status = open_web(b, &fault);
+    if (status >= 0 && b->work_cfg.work)
+        status = open_work(b, &fault);
     if (status < 0) {
         if (fault.status >= 0)
             ferry_fault_set(&fault, status, NULL, "%s", ferry_status_text(status));
@@ -536,7 +512,11 @@ static int run(struct bench *b)
     if (b->wait)
         cli_display_line(&b->screen.display, "Waiting for targets on %u port%s; Ctrl-C ends.", b->count,
                          b->count == 1 ? "" : "s");
-    loop(b);
+    loop(b, &fault);
+    updater_work_close(b->work);
+    b->work = NULL;
+    if (fault.status < 0)
+        return fail(b, &fault);
     cmd_updater_screen_summary(&b->screen, &b->updater, now(b));
     return ferry_status_exit_code(b->updater.first_failure.status);
 }

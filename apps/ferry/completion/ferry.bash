@@ -29,7 +29,7 @@ _ferry_values() {
     --from) printf '%s ' depot: ;;
     --depot) printf '%s ' files ;;
     --project | --note | --search | --mac | --days | --limit | --before | --rate | --threads) printf '%s ' any ;;
-    --connect-attempts | --listen | --cargo | --probe | --pty | --seed | --fault) printf '%s ' any ;;
+    --connect-attempts | --listen | --cargo | --probe | --worker | --lease | --pty | --seed | --fault) printf '%s ' any ;;
     esac
 }
 
