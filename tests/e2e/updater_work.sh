@@ -59,7 +59,6 @@ chip 1 esp32c3 $A fast
 PORT_A=$VCHIP
 chip 2 esp32 $B fast
 PORT_B=$VCHIP
-"$FERRY" depot channel one conformance@1.0 --chip esp32c3 --quiet 2>/dev/null
 BUILDS=$("$FERRY" depot list --json)
 build() { # build CHIP VERSION: its number
     echo "$BUILDS" | python3 -c 'import json, sys
