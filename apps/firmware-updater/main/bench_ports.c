@@ -1,16 +1,13 @@
 #include "bench_ports.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "bench_links.h"
 #include "board.h"
 #include "ferry/base/status.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "kept.h"
-#include "ports/esp-idf/tcp.h"
-#include "updater/json.h"
 
 #define BLOCK (6144 + 64) // the largest block that a ROM loader takes, with its frame
 
@@ -23,10 +20,6 @@ static struct {
         struct ferry_stream stream;
         struct ferry_lines lines;
     } wires[BOARD_WIRES];
-#if BOARD_NET
-    struct ferry_idf_tcp tcp;
-    struct ferry_stream net;
-#endif
     uint8_t *blocks[BOARD_TARGETS];
 } ports;
 
@@ -76,41 +69,36 @@ static int take_wire(unsigned port, struct ferry_job_cfg *job, struct ferry_faul
     return FERRY_OK;
 }
 
-// ---- the network ----
+// ---- the others ----
 
-#if BOARD_NET
-static int take_net(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+#if BOARD_LINKS
+static int take_link(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
 {
     struct ferry_idf_error error = {0};
-    char host[FERRY_SETTINGS_TEXT];
-    uint32_t number = 0;
-    snprintf(host, sizeof host, "%s", ferry_settings_text(kept_settings(), "net.target"));
-    char *colon = strrchr(host, ':');
-    if (colon && (!ferry_json_number(colon + 1, &number) || number > UINT16_MAX))
-        return ferry_fault_set(fault, FERRY_ERR_ARG, "net.target", "\"%s\" is no address[:port]", host);
-    if (colon)
-        *colon = 0;
-    if (ferry_idf_tcp_dial(&ports.tcp, host, (uint16_t)number, false, ports.clock, &ports.net, &error) < 0)
-        return give(fault, &error, port);
-    job->stream = &ports.net;
-    return FERRY_OK;
+    int status = bench_links_open((enum board_link)(port - BOARD_WIRES), ports.clock, job, &error);
+    return status < 0 ? give(fault, &error, port) : FERRY_OK;
+}
+
+bool bench_ports_used(unsigned port)
+{
+    return port < BOARD_WIRES || bench_links_used((enum board_link)(port - BOARD_WIRES));
 }
 #else
-static int take_net(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
+static int take_link(unsigned port, struct ferry_job_cfg *job, struct ferry_fault *fault)
 {
     (void)job;
     return ferry_fault_set(fault, FERRY_ERR_ARG, "", "there is no port %u", port);
+}
+
+bool bench_ports_used(unsigned port)
+{
+    return port < BOARD_WIRES;
 }
 #endif
 
 bool bench_ports_only_link(unsigned port)
 {
     return port >= BOARD_WIRES;
-}
-
-bool bench_ports_used(unsigned port)
-{
-    return port < BOARD_WIRES || ferry_settings_text(kept_settings(), "net.target")[0];
 }
 
 // ---- for the updater ----
@@ -130,15 +118,15 @@ int bench_ports_open(void *ctx, unsigned port, struct ferry_job_cfg *job, struct
         .baud = ferry_settings_number(kept_settings(), "baud"),
         .connect_attempts = 3,
     };
-    return port < BOARD_WIRES ? take_wire(port, job, fault) : take_net(port, job, fault);
+    return port < BOARD_WIRES ? take_wire(port, job, fault) : take_link(port, job, fault);
 }
 
 void bench_ports_close(void *ctx, unsigned port)
 {
     (void)ctx;
-#if BOARD_NET
+#if BOARD_LINKS
     if (port >= BOARD_WIRES) {
-        ferry_idf_tcp_close(&ports.tcp);
+        bench_links_close((enum board_link)(port - BOARD_WIRES));
         return;
     }
 #endif

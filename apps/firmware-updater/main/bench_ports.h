@@ -1,4 +1,4 @@
-// The targets' wires: a UART and two pins each.
+// The targets' wires: a UART and two pins each, then those of bench_links.h.
 #ifndef FERRY_FIRMWARE_BENCH_PORTS_H
 #define FERRY_FIRMWARE_BENCH_PORTS_H
 
@@ -6,7 +6,7 @@
 #include "updater/updater.h"
 
 void bench_ports_init(struct ferry_idf_clock *clock);
-// There may be a target: false for the network's as long as it has no address.
+// There may be a target: false for the network, radios and pins as long as no setting says where it is.
 bool bench_ports_used(unsigned port);
 bool bench_ports_only_link(unsigned port); // no ROM loader can be reached there
 // As struct ferry_updater_cfg has them.

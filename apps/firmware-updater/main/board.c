@@ -8,6 +8,15 @@ const char *const board_target_names[BOARD_TARGETS] = {
 #if BOARD_NET
     "NET",
 #endif
+#if BOARD_BLE
+    "BLE",
+#endif
+#if BOARD_NOW
+    "NOW",
+#endif
+#if BOARD_PINS
+    "PINS",
+#endif
 };
 
 const struct ferry_idf_card_cfg board_card = {
@@ -52,3 +61,7 @@ const struct ferry_idf_lines_cfg board_lines[BOARD_WIRES] = {
     {.reset_pin = CONFIG_FERRY_UPDATER_T2_RESET, .boot_pin = CONFIG_FERRY_UPDATER_T2_BOOT, INVERTED},
 #endif
 };
+
+#if BOARD_PINS
+const int board_pin_a = CONFIG_FERRY_UPDATER_PIN_A, board_pin_b = CONFIG_FERRY_UPDATER_PIN_B;
+#endif

@@ -18,11 +18,47 @@
 #else
 #define BOARD_NET 0
 #endif
-#define BOARD_TARGETS (BOARD_WIRES + BOARD_NET)
+#if CONFIG_FERRY_UPDATER_TARGET_BLE
+#define BOARD_BLE 1
+#else
+#define BOARD_BLE 0
+#endif
+#if CONFIG_FERRY_UPDATER_TARGET_ESPNOW
+#define BOARD_NOW 1
+#else
+#define BOARD_NOW 0
+#endif
+#if CONFIG_FERRY_UPDATER_TARGET_PINS
+#define BOARD_PINS 1
+#else
+#define BOARD_PINS 0
+#endif
+#define BOARD_LINKS (BOARD_NET + BOARD_BLE + BOARD_NOW + BOARD_PINS)
+#define BOARD_TARGETS (BOARD_WIRES + BOARD_LINKS)
 
-extern const char *const board_target_names[BOARD_TARGETS]; // "T1", "T2", "NET"
+#if BOARD_LINKS
+enum board_link {
+#if BOARD_NET
+    BOARD_LINK_NET,
+#endif
+#if BOARD_BLE
+    BOARD_LINK_BLE,
+#endif
+#if BOARD_NOW
+    BOARD_LINK_NOW,
+#endif
+#if BOARD_PINS
+    BOARD_LINK_PINS,
+#endif
+};
+#endif
+
+extern const char *const board_target_names[BOARD_TARGETS]; // "T1", "T2", "NET", "BLE", "NOW", "PINS"
 extern const struct ferry_idf_card_cfg board_card;
 extern const struct ferry_idf_uart_cfg board_uarts[BOARD_WIRES]; // without a clock
 extern const struct ferry_idf_lines_cfg board_lines[BOARD_WIRES];
+#if BOARD_PINS
+extern const int board_pin_a, board_pin_b; // TX and RX, or clock and data
+#endif
 
 #endif

@@ -15,6 +15,10 @@
 #define ETHERNET 0
 #endif
 
+#define BLE CONFIG_FERRY_UPDATER_TARGET_BLE
+#define NOW CONFIG_FERRY_UPDATER_TARGET_ESPNOW
+#define PINS CONFIG_FERRY_UPDATER_TARGET_PINS
+
 #define JOB "job.cut" // NVS: a job was writing
 
 static const struct ferry_web_setting rows[] = {
@@ -77,19 +81,56 @@ static const struct ferry_web_setting rows[] = {
      .max = 63,
      .restart = true},
 #endif
+#if BLE
+    {.name = "ble.target",
+     .kind = FERRY_WEB_TEXT,
+     .label = "Target on Bluetooth LE",
+     .hint = "name of a running receiver, or * for the first that is found, for the target BLE",
+     .max = 29},
+#endif
+#if NOW
+    {.name = "now.target",
+     .kind = FERRY_WEB_TEXT,
+     .label = "Target on ESP-NOW",
+     .hint = "MAC of a running receiver, as c4:0a:24:fe:10:01, for the target NOW",
+     .max = 17},
+    {.name = "now.channel",
+     .kind = FERRY_WEB_NUMBER,
+     .label = "Channel of ESP-NOW",
+     .hint = "where the updater has joined a Wi-Fi network, that network's channel is used",
+     .min = 1,
+     .max = 14,
+     .restart = true},
+#endif
+#if PINS
+    {.name = "pins.wire",
+     .kind = FERRY_WEB_CHOICE,
+     .label = "Target on two pins",
+     .hint = "a UART in software, or clock and data, for the target PINS",
+     .choices = "off|uart|two-wire"},
+#endif
 };
 #define COUNT (sizeof rows / sizeof rows[0])
 
 static const char *const initial[] = {
-    "ferry", "", "off", "rom", "921600", "115200", "off",
+    "ferry", "",  "off", "rom", "921600", "115200", "off",
 #if WIFI
-    "off",   "", "",
+    "off",   "",  "",
 #endif
 #if ETHERNET
     "on",    "",
 #endif
 #if WIFI || ETHERNET
     "",      "",
+#endif
+#if BLE
+    "",
+#endif
+#if NOW
+    "",      "1",
+#endif
+#if PINS
+    "off",
 #endif
 };
 _Static_assert(sizeof initial / sizeof initial[0] == COUNT, "an initial value for each setting");

@@ -26,6 +26,7 @@ static struct {
     struct ferry_web *web;
     struct ferry_idf_http_server *server;
     bool told_address;
+    enum network_wifi wifi;
     struct ferry_http_waker waker; // of the server, which is there after the handler
 } net;
 
@@ -42,7 +43,8 @@ static bool start_wifi(struct ferry_idf_error *error)
     const char *mode = text_of("wifi.mode"), *ssid = text_of("wifi.ssid");
     if (strcmp(mode, "off") == 0)
         return false;
-    if (strcmp(mode, "ap") == 0)
+    net.wifi = strcmp(mode, "ap") == 0 ? NETWORK_WIFI_AP : NETWORK_WIFI_STATION;
+    if (net.wifi == NETWORK_WIFI_AP)
         return ferry_idf_wifi_serve(ssid[0] ? ssid : text_of("name"), text_of("wifi.password"), 0, error) == FERRY_OK;
     return ferry_idf_wifi_join(ssid, text_of("wifi.password"), error) == FERRY_OK;
 }
@@ -67,6 +69,11 @@ static bool start_ethernet(struct ferry_idf_error *error)
     return false;
 }
 #endif
+
+enum network_wifi network_wifi(void)
+{
+    return net.wifi;
+}
 
 // ---- the page ----
 

@@ -6,7 +6,14 @@
 #include "sdkconfig.h"
 #include "updater/updater.h"
 
+enum network_wifi {
+    NETWORK_WIFI_OFF = 0,
+    NETWORK_WIFI_AP,
+    NETWORK_WIFI_STATION,
+};
+
 #if CONFIG_FERRY_UPDATER_NETWORK
+enum network_wifi network_wifi(void);             // what it was started as
 void network_start(void);                         // once the settings are there
 void network_poll(struct ferry_updater *updater); // carries out what the page asks for
 void network_lock(void);
@@ -18,6 +25,10 @@ void network_tell_ended(unsigned port, const struct ferry_job *job, const struct
 void network_tell_status(void);
 const struct ferry_cargo *network_build(const char *id); // a build as the page names it; NULL = not one
 #else
+static inline enum network_wifi network_wifi(void)
+{
+    return NETWORK_WIFI_OFF;
+}
 static inline void network_start(void)
 {
 }
