@@ -95,6 +95,17 @@ static void digest_plan(struct shared *self, struct ferry_plan *plan)
     self->digest.finish(self->digest.ctx, plan->sha256, sizeof plan->sha256);
 }
 
+static void print_plan(struct ferry_plan *plan)
+{
+    plan->prints = calloc((SIZE + FERRY_PLAN_BLOCK - 1) / FERRY_PLAN_BLOCK, sizeof *plan->prints);
+    if (plan->prints == NULL)
+        abort();
+    for (uint32_t at = 0; at < SIZE; at += FERRY_PLAN_BLOCK) {
+        uint32_t len = SIZE - at < FERRY_PLAN_BLOCK ? SIZE - at : FERRY_PLAN_BLOCK;
+        plan->prints[at / FERRY_PLAN_BLOCK] = ferry_plan_fingerprint(FERRY_PLAN_PRINT, image + at, len);
+    }
+}
+
 static void share(struct shared *self)
 {
     memset(self, 0, sizeof *self);
@@ -110,6 +121,7 @@ static void share(struct shared *self)
     plan->regions[0] = (struct ferry_region){.address = 0x10000, .size = SIZE};
     plan->sources[0] = ferry_source_memory(&self->memory, image, SIZE);
     digest_plan(self, plan);
+    print_plan(plan);
     struct ferry_store_key key = {.cargo = &self->cargo, .target = &self->target};
     self->store = ferry_store_open(self->pool, plan, &key, 0);
     if (self->store == NULL)
