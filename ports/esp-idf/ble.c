@@ -10,7 +10,7 @@
 #include "nimble/nimble_port_freertos.h"
 #include "ports/esp-idf/ble_parts.h"
 
-// 6a90fXXX-5c6a-4a4e-9f43-6665727279a1, lowest byte first
+// 6a90fnnn-5c6a-4a4e-9f43-6665727279a1, lowest byte first
 #define UUID(x)                                                                                                        \
     BLE_UUID128_INIT(0xa1, 0x79, 0x72, 0x72, 0x65, 0x66, 0x43, 0x9f, 0x4e, 0x4a, 0x6a, 0x5c, x, 0xf0, 0x90, 0x6a)
 
