@@ -273,7 +273,7 @@ void api_add_build(struct api_call *call)
     if (!ferry_depot_api_json_text(json, "project", &project) ||
         !ferry_depot_api_json_text(json, "version", &version) || !ferry_depot_api_json_text(json, "note", &note) ||
         !ferry_depot_api_json_text(json, "channel", &channel)) {
-        api_wrong(call, "project, version, note or channel", "is no text");
+        api_wrong(call, "project, version, note or channel", "is a text without control characters");
         return;
     }
     struct ferry_depot_file *files = calloc(FERRY_DEPOT_FILES, sizeof *files);

@@ -111,9 +111,12 @@ void api_show_device(struct api_call *call)
 void api_set_device(struct api_call *call)
 {
     const char *name = NULL, *channel = NULL;
-    if (!ferry_depot_api_json_text(call->json, "name", &name) ||
-        !ferry_depot_api_json_text(call->json, "channel", &channel)) {
-        api_wrong(call, "name or channel", "is no text");
+    if (!ferry_depot_api_json_text(call->json, "name", &name)) {
+        api_wrong(call, "name", "is a text without control characters");
+        return;
+    }
+    if (!ferry_depot_api_json_text(call->json, "channel", &channel)) {
+        api_wrong(call, "channel", "is a text without control characters");
         return;
     }
     int status = ferry_depot_device_set(call->depot, call->arg[0], name, channel);

@@ -106,7 +106,7 @@ void api_add_job(struct api_call *call)
     const char *mac = NULL;
     int64_t build, id;
     if (!ferry_depot_api_json_text(call->json, "mac", &mac)) {
-        api_wrong(call, "mac", "is no text");
+        api_wrong(call, "mac", "is a text without control characters");
         return;
     }
     if (!take_build(call, &build))
@@ -142,7 +142,7 @@ void api_claim_job(struct api_call *call)
     if (!ferry_depot_api_json_text(call->json, "worker", &claim.worker) ||
         !ferry_depot_api_json_text(call->json, "mac", &claim.mac) ||
         !ferry_depot_api_json_text(call->json, "chip", &claim.chip)) {
-        api_wrong(call, "worker, mac or chip", "is no text");
+        api_wrong(call, "worker, mac or chip", "is a text without control characters");
         return;
     }
     if (!ferry_depot_api_json_count(call->json, "lease_ms", &lease) || lease > 3600000 || (lease && lease < 1000)) {
@@ -208,7 +208,7 @@ void api_report_job(struct api_call *call)
         !ferry_depot_api_json_text(call->json, "result", &report.status) ||
         !ferry_depot_api_json_text(call->json, "text", &report.text) ||
         !ferry_depot_api_json_text(call->json, "mac", &report.mac)) {
-        api_wrong(call, "worker, result, text or mac", "is no text");
+        api_wrong(call, "worker, result, text or mac", "is a text without control characters");
         return;
     }
     if (!ferry_depot_api_json_sha256(call->json, "sha256", sha256, &there)) {

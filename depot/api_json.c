@@ -5,33 +5,20 @@
 #include <string.h>
 
 #include "ferry/base/http_text.h"
+#include "ferry/codec/json_scan.h"
 
-// Counts before anything is built: cJSON recurses and allocates as deep and as much as the text says.
+// Before anything is built: cJSON recurses and allocates as deep and as much as the text says, and cuts a text off at a
+// zero character.
 static const char *out_of_bounds(const char *text, size_t len)
 {
-    int depth = 0;
-    unsigned values = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (c == 0)
-            return "it has a zero byte";
-        if (quoted) {
-            if (len - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0) // it would end the text early
-                return "a text has a zero character";
-            i += c == '\\';
-            quoted = c != '"';
-            continue;
-        }
-        quoted = c == '"';
-        depth += (c == '[' || c == '{') - (c == ']' || c == '}');
-        values += c == ',' || c == '[' || c == '{';
-        if (depth > FERRY_DEPOT_API_JSON_DEPTH)
-            return "it is nested too deeply (8 levels are the limit)";
-        if (values > FERRY_DEPOT_API_JSON_VALUES)
-            return "it has too many values (1024 are the limit)";
-    }
-    return NULL;
+    static const struct ferry_json_scan_limits limits = {FERRY_DEPOT_API_JSON_DEPTH, FERRY_DEPOT_API_JSON_VALUES};
+    static const char *const words[] = {
+        [FERRY_JSON_SCAN_ZERO] = "it has a zero byte",
+        [FERRY_JSON_SCAN_ESCAPED] = "a text has a zero character",
+        [FERRY_JSON_SCAN_DEEP] = "it is nested too deeply (8 levels are the limit)",
+        [FERRY_JSON_SCAN_MANY] = "it has too many values (1024 are the limit)",
+    };
+    return words[ferry_json_scan(text, len, &limits, NULL)];
 }
 
 // Two members of one name: parsers disagree which one counts, so neither does.

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "ferry/base/status.h"
+#include "ferry/codec/json_scan.h"
 #include "updater/cargo_file.h"
 
 struct cursor {
     const char *text;
-    size_t len, at;
+    size_t len;
     const char *shown;
     struct ferry_fault *fault;
 };
@@ -30,36 +31,27 @@ static int wrong(const struct cursor *c, size_t at, const char *what)
                            column);
 }
 
-static size_t skip_string(const struct cursor *c, size_t at)
-{
-    for (at++; at < c->len && c->text[at] != '"'; at++)
-        if (c->text[at] == '\\')
-            at++;
-    return at;
-}
-
-// Counts before anything is built: cJSON recurses and allocates as deep and as much as the text says.
+// Before anything is built: cJSON recurses and allocates as deep and as much as the text says, and cuts a text off at a
+// zero character.
 static int check_bounds(const struct cursor *c)
 {
-    int depth = 0;
-    unsigned values = 0;
-    for (size_t at = 0; at < c->len; at++) {
-        char ch = c->text[at];
-        if (ch == 0)
-            return wrong(c, at, "a zero byte; this is no JSON text");
-        if (ch == '"')
-            at = skip_string(c, at);
-        else if (ch == '[' || ch == '{')
-            depth++;
-        else if (ch == ']' || ch == '}')
-            depth--;
-        values += ch == ',' || ch == '[' || ch == '{';
-        if (depth > FERRY_JSON_MAX_DEPTH)
-            return wrong(c, at, "nested too deeply (16 levels are the limit)");
-        if (values > FERRY_JSON_MAX_VALUES)
-            return wrong(c, at, "too many values (4096 are the limit)");
+    static const struct ferry_json_scan_limits limits = {FERRY_JSON_MAX_DEPTH, FERRY_JSON_MAX_VALUES};
+    char what[64];
+    size_t at;
+    switch (ferry_json_scan(c->text, c->len, &limits, &at)) {
+    case FERRY_JSON_SCAN_ZERO:
+        return wrong(c, at, "a zero byte; this is no JSON text");
+    case FERRY_JSON_SCAN_ESCAPED:
+        return wrong(c, at, "a zero character (\\u0000) in a text");
+    case FERRY_JSON_SCAN_DEEP:
+        snprintf(what, sizeof what, "nested too deeply (%d levels are the limit)", FERRY_JSON_MAX_DEPTH);
+        return wrong(c, at, what);
+    case FERRY_JSON_SCAN_MANY:
+        snprintf(what, sizeof what, "too many values (%d are the limit)", FERRY_JSON_MAX_VALUES);
+        return wrong(c, at, what);
+    default:
+        return FERRY_OK;
     }
-    return FERRY_OK;
 }
 
 // Two members of one name: parsers disagree which one counts, so neither does. The position is that of the object's

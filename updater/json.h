@@ -1,4 +1,5 @@
-// JSON files that others wrote, loaded within bounds: size, depth, number of values, no name twice in one object.
+// JSON files that others wrote, loaded within bounds: size, depth, number of values, no name twice in one object, no
+// zero characters.
 #ifndef FERRY_UPDATER_JSON_H
 #define FERRY_UPDATER_JSON_H
 

@@ -30,6 +30,8 @@ static void positions(void **state)
     } cases[] = {{"{\n  \"a\": x}", "m.json:2:8"},
                  {"{} x", "m.json:1:4"},
                  {"{\"a\": 1,\n\"b\": 2,\n\"a\": 3}", "m.json:3:1"},
+                 {"{\n\"a\\u0000b\": 1}", "m.json:2:3"},
+                 {"{\"a\": \"b\\u0000c\"}", "m.json:1:9"},
                  {"", "m.json:1:1"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(parse(cases[i].text), FERRY_ERR_MANIFEST);
@@ -70,6 +72,7 @@ static void limits(void **state)
     assert_int_equal(values(FERRY_JSON_MAX_VALUES + 1), FERRY_ERR_MANIFEST);
     assert_int_equal(parse("{\"a\": \"[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"), 0); // in a text they are no nesting
     assert_int_equal(parse("{\"a\": \"\\\"[[[[[[[[[[[[[[[[[[[[[[\"}"), 0);
+    assert_int_equal(parse("{\"a\": \"\\\\u0000\"}"), 0); // a backslash and letters, no zero character
     cJSON *json;
     assert_int_equal(ferry_json_parse("{\0}", 3, "m.json", &json, &fault), FERRY_ERR_MANIFEST);
 }
