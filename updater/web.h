@@ -124,6 +124,10 @@ void ferry_web_build_id(const struct ferry_card *card, const struct ferry_cargo 
 // well: they get a number with the first call.
 void ferry_web_tell_job(struct ferry_web *self, unsigned port, const struct ferry_job *job);
 void ferry_web_tell_event(struct ferry_web *self, unsigned port, const struct ferry_job_event *event);
+// The build of the port's job is being fetched: `file` of it, done of size bytes in all (size 0 = not known yet); file
+// NULL = not any more. Cheap, for every piece. Until then, or ferry_web_tell_ended(), the job's state is "fetching"
+// with these figures, whatever ferry_web_tell_job() says meanwhile. FERRY_WEB_ABORT comes for it as for any job.
+void ferry_web_tell_fetching(struct ferry_web *self, unsigned port, const char *file, uint64_t done, uint64_t size);
 // The port's job has ended, or could not begin (job NULL; outcome->fault says why).
 void ferry_web_tell_ended(struct ferry_web *self, unsigned port, const struct ferry_job *job,
                           const struct ferry_updater_outcome *outcome);

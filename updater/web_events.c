@@ -24,6 +24,8 @@ static const char *job_state(const struct ferry_web_port *port)
         return port->state == FERRY_JOB_DONE ? "done" : "failed";
     if (port->aborting)
         return "stopping";
+    if (port->fetching[0])
+        return "fetching";
     return port->state ? ferry_job_state_name(port->state) : "queued";
 }
 
@@ -42,9 +44,10 @@ static void progress_json(struct ferry_web_json *json, const struct ferry_web_po
 {
     const struct ferry_progress *p = &port->progress;
     ferry_web_json_text(json, "state", job_state(port));
-    ferry_web_json_text(json, "step", p->step ? p->step : "");
-    ferry_web_json_number(json, "done", p->total_done);
-    ferry_web_json_number(json, "size", p->total_size);
+    bool fetching = port->fetching[0] != 0;
+    ferry_web_json_text(json, "step", fetching ? port->fetching : p->step ? p->step : "");
+    ferry_web_json_number(json, "done", fetching ? (int64_t)port->fetched : (int64_t)p->total_done);
+    ferry_web_json_number(json, "size", fetching ? (int64_t)port->fetch_size : (int64_t)p->total_size);
     ferry_web_json_number(json, "skipped", p->skipped);
     ferry_web_json_number(json, "wire", p->wire_bytes);
     ferry_web_json_number(json, "retries", p->retries);

@@ -114,6 +114,15 @@ static void begin_job(struct ferry_web *self, struct ferry_web_port *port)
     memset(&port->fault, 0, sizeof port->fault);
     memset(port->notes, 0, sizeof port->notes);
     port->told = 0;
+    port->fetching[0] = 0;
+}
+
+// Somebody else than the page has begun a job there.
+static void adopt_job(struct ferry_web *self, struct ferry_web_port *port, unsigned index)
+{
+    begin_job(self, port);
+    port->probe = false;
+    port->command = (struct ferry_web_command){.port = index};
 }
 
 static void take_target(struct ferry_web_port *port, const struct ferry_job *job)
@@ -172,9 +181,7 @@ void ferry_web_tell_job(struct ferry_web *self, unsigned index, const struct fer
     bool changed = false, moved = false;
     ferry_web_lock(self);
     if (!port->busy) {
-        begin_job(self, port);
-        port->probe = false;
-        port->command = (struct ferry_web_command){.port = index};
+        adopt_job(self, port, index);
         changed = true;
     }
     if (port->state != job->state || port->route != ferry_job_route(job)) {
@@ -185,7 +192,41 @@ void ferry_web_tell_job(struct ferry_web *self, unsigned index, const struct fer
         take_info(port, job);
         take_plan(port, job);
     }
-    moved = take_progress(port, job);
+    moved = !port->fetching[0] && take_progress(port, job);
+    if (changed)
+        ferry_web_changed(self, &port->seq);
+    else if (moved)
+        ferry_web_changed(self, &port->progress_seq);
+    ferry_web_unlock(self);
+    if (changed || moved)
+        ferry_web_wake(self);
+}
+
+// True when it is worth telling.
+static bool take_fetched(struct ferry_web_port *port, uint64_t done, uint64_t size)
+{
+    uint32_t now = size ? (uint32_t)(done * 1000 / size) : (uint32_t)(done >> 16);
+    bool moved = now / 5 != port->told / 5 || port->fetch_size != size;
+    port->fetched = done;
+    port->fetch_size = size;
+    port->told = moved ? now : port->told;
+    return moved;
+}
+
+void ferry_web_tell_fetching(struct ferry_web *self, unsigned index, const char *file, uint64_t done, uint64_t size)
+{
+    struct ferry_web_port *port = &self->ports[index];
+    char shown[sizeof port->fetching] = "";
+    ferry_path_text(shown, sizeof shown, file ? (*file ? file : "firmware") : "");
+    ferry_web_lock(self);
+    bool changed = strcmp(port->fetching, shown) != 0, moved = false;
+    if (file && !port->busy)
+        adopt_job(self, port, index);
+    memcpy(port->fetching, shown, sizeof shown);
+    if (file)
+        moved = take_fetched(port, done, size);
+    else
+        port->told = 0;
     if (changed)
         ferry_web_changed(self, &port->seq);
     else if (moved)
@@ -228,6 +269,7 @@ void ferry_web_tell_ended(struct ferry_web *self, unsigned index, const struct f
     port->result = outcome->result;
     port->fault = outcome->fault;
     port->busy = port->asked = port->abort_asked = port->aborting = false;
+    port->fetching[0] = 0;
     port->ended = true;
     ferry_web_changed(self, &port->seq);
     ferry_web_changed(self, &self->history_seq);

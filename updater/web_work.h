@@ -31,7 +31,9 @@ struct ferry_web_port {
     enum ferry_job_route route;
     char cargo[FERRY_CARGO_NAME], version[FERRY_CARGO_NAME], path[FERRY_CARGO_PATH];
     struct ferry_progress progress;
-    uint32_t told; // thousandths of the progress that was told last
+    uint32_t told;     // thousandths of the progress that was told last
+    char fetching[48]; // the file of its build that is being fetched, "" = none
+    uint64_t fetched, fetch_size;
     struct ferry_job_result result;
     struct ferry_fault fault;
     struct ferry_web_note notes[FERRY_WEB_NOTES];

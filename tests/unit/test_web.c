@@ -13,68 +13,19 @@
 
 #include "ferry/base/http_text.h"
 #include "ferry/base/status.h"
-#include "tests/support/card.h"
-#include "tests/support/web_probe.h"
+#include "tests/support/web_rig.h"
 #include "updater/web_json.h"
 
 static const char *const port_names[] = {"/dev/ttyUSB0", "socket://<script>alert(1)</script>:1", "\xff\x01\"\\"};
 
-struct rig {
-    char *dir;
-    struct ferry_card card;
-    struct ferry_web *web;
-    unsigned wakes, depth;
-};
-
-static void wake(void *ctx)
+static struct web_rig *rig_new(const char *token)
 {
-    struct rig *rig = ctx;
-    assert_int_equal(rig->depth, 0); // never under the lock: the server may come back at once
-    rig->wakes++;
+    struct ferry_web_cfg cfg = {
+        .name = "bench <1>", .token = token, .port_count = 3, .port_names = port_names, .rom = true, .start = true};
+    return web_rig_new(&cfg, NULL);
 }
 
-static void lock(void *ctx)
-{
-    struct rig *rig = ctx;
-    assert_int_equal(rig->depth++, 0);
-}
-
-static void unlock(void *ctx)
-{
-    struct rig *rig = ctx;
-    assert_int_equal(--rig->depth, 0);
-}
-
-static struct rig *rig_new(const char *token)
-{
-    struct rig *rig = calloc(1, sizeof *rig);
-    struct ferry_fault fault;
-    rig->dir = card_new();
-    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    struct ferry_web_cfg cfg = {.name = "bench <1>",
-                                .token = token,
-                                .card = &rig->card,
-                                .port_count = 3,
-                                .port_names = port_names,
-                                .rom = true,
-                                .start = true,
-                                .waker = {rig, wake},
-                                .lock = lock,
-                                .unlock = unlock,
-                                .ctx = rig};
-    rig->web = ferry_web_new(&cfg);
-    assert_non_null(rig->web);
-    return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-    ferry_web_free(rig->web);
-    card_remove(rig->dir);
-    free(rig);
-}
-
-static int status_of(struct rig *rig, const struct web_probe *probe)
+static int status_of(struct web_rig *rig, const struct web_probe *probe)
 {
     struct web_probe_answer answer = web_probe_call(rig->web, probe);
     int status = answer.status;
@@ -89,7 +40,7 @@ static int status_of(struct rig *rig, const struct web_probe *probe)
 static void test_the_token(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new("correct horse");
+    struct web_rig *rig = rig_new("correct horse");
     static const struct {
         const char *authorization;
         int status;
@@ -131,13 +82,13 @@ static void test_the_token(void **state)
     assert_int_equal(status_of(rig, &page), 200);
     struct web_probe nothing = {.method = "GET", .path = "/api/v1/nothing"};
     assert_int_equal(status_of(rig, &nothing), 401); // what there is is nobody's business
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_other_web_pages_cannot_use_this_browser(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     static const struct {
         const char *host, *origin, *site;
         int status;
@@ -181,13 +132,13 @@ static void test_other_web_pages_cannot_use_this_browser(void **state)
         struct ferry_updater_outcome outcome = {0};
         ferry_web_tell_ended(rig->web, 0, NULL, &outcome);
     }
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_what_there_is_not(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     static const struct {
         const char *method, *path;
         int status;
@@ -221,13 +172,13 @@ static void test_what_there_is_not(void **state)
         struct web_probe probe = {.method = "GET", .path = "/api/v1/history", .query = {queries[i]}};
         assert_int_equal(status_of(rig, &probe), 422);
     }
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_the_page_brings_nothing_from_elsewhere(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new("t");
+    struct web_rig *rig = rig_new("t");
     struct web_probe_answer page = web_probe_get(rig->web, "/", 200);
     const char *policy = web_probe_header(&page, "Content-Security-Policy");
     assert_non_null(strstr(policy, "default-src 'none'"));
@@ -240,18 +191,18 @@ static void test_the_page_brings_nothing_from_elsewhere(void **state)
         .method = "GET", .path = "/index.html", .headers = {{"If-None-Match", web_probe_header(&page, "ETag")}}};
     assert_int_equal(status_of(rig, &again), 304);
     web_probe_free(&page);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 // ---- jobs ----
 
-static struct web_probe_answer start(struct rig *rig, const char *body)
+static struct web_probe_answer start(struct web_rig *rig, const char *body)
 {
     struct web_probe probe = {.method = "POST", .path = "/api/v1/jobs", .body = body, .len = strlen(body), .piece = 5};
     return web_probe_call(rig->web, &probe);
 }
 
-static void expect_start(struct rig *rig, const char *body, int status)
+static void expect_start(struct web_rig *rig, const char *body, int status)
 {
     struct web_probe_answer answer = start(rig, body);
     if (answer.status != status)
@@ -262,7 +213,7 @@ static void expect_start(struct rig *rig, const char *body, int status)
 static void test_wishes_reach_the_updater_once(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     struct ferry_web_command command;
     char id[FERRY_WEB_ID], body[200];
     card_put_app(rig->dir, "app.bin", "esp32c3");
@@ -287,13 +238,13 @@ static void test_wishes_reach_the_updater_once(void **state)
     assert_true(ferry_web_take(rig->web, &command));
     assert_true(command.verify_only);
     assert_false(ferry_web_take(rig->web, &command));
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_wishes_that_make_no_sense(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     static const struct {
         const char *body;
         int status;
@@ -324,10 +275,10 @@ static void test_wishes_that_make_no_sense(void **state)
     expect_start(rig, large, 413);
     free(large);
     assert_false(ferry_web_take(rig->web, &command));
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
-static void tell(struct rig *rig, unsigned port, enum ferry_job_state state)
+static void tell(struct web_rig *rig, unsigned port, enum ferry_job_state state)
 {
     static struct ferry_job job;
     memset(&job, 0, sizeof job);
@@ -335,7 +286,19 @@ static void tell(struct rig *rig, unsigned port, enum ferry_job_state state)
     ferry_web_tell_job(rig->web, port, &job);
 }
 
-static int stop(struct rig *rig, const char *id)
+static void expect_job(struct web_rig *rig, int port, const char *state, const char *step, double done, double size)
+{
+    struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/targets", 200);
+    const cJSON *target = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), port);
+    const cJSON *job = cJSON_GetObjectItem(target, "job");
+    assert_string_equal(web_probe_text(job, "state"), state);
+    assert_string_equal(web_probe_text(job, "step"), step);
+    assert_true(cJSON_GetObjectItem(job, "done")->valuedouble == done);
+    assert_true(cJSON_GetObjectItem(job, "size")->valuedouble == size);
+    web_probe_free(&answer);
+}
+
+static int stop(struct web_rig *rig, const char *id)
 {
     char path[64];
     snprintf(path, sizeof path, "/api/v1/jobs/%s", id);
@@ -346,7 +309,7 @@ static int stop(struct rig *rig, const char *id)
 static void test_stopping(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     struct ferry_web_command command;
     expect_start(rig, "{\"target\":\"0\"}", 202);
     assert_int_equal(stop(rig, "1"), 202); // the updater never hears of it
@@ -368,7 +331,44 @@ static void test_stopping(void **state)
     ferry_web_tell_ended(rig->web, 0, NULL, &outcome);
     assert_int_equal(stop(rig, "2"), 404);
     expect_start(rig, "{\"target\":\"0\"}", 202);
-    rig_free(rig);
+    web_rig_free(rig);
+}
+
+// A build that has to be fetched first is a state of the job with figures of its own.
+static void test_fetching_is_a_state(void **state)
+{
+    (void)state;
+    struct web_rig *rig = rig_new(NULL);
+    struct ferry_web_command command;
+    expect_start(rig, "{\"target\":\"1\"}", 202);
+    assert_true(ferry_web_take(rig->web, &command));
+    tell(rig, 1, FERRY_JOB_CONNECTING);
+    ferry_web_tell_fetching(rig->web, 1, "app.bin\n", 300, 1000);
+    tell(rig, 1, FERRY_JOB_CONNECTING); // the job waits meanwhile, and is told as before
+    expect_job(rig, 1, "fetching", "app.bin?", 300, 1000);
+    unsigned wakes = rig->wakes;
+    for (uint64_t done = 300; done < 304; done++)
+        ferry_web_tell_fetching(rig->web, 1, "app.bin\n", done, 1000);
+    assert_int_equal(rig->wakes, wakes); // not every piece is an event
+    ferry_web_tell_fetching(rig->web, 1, "app.bin\n", 5000000000, 6000000000);
+    expect_job(rig, 1, "fetching", "app.bin?", 5e9, 6e9);
+    assert_int_equal(stop(rig, "1"), 202);
+    expect_job(rig, 1, "stopping", "app.bin?", 5e9, 6e9);
+    assert_true(ferry_web_take(rig->web, &command));
+    assert_int_equal(command.wish, FERRY_WEB_ABORT);
+    struct ferry_updater_outcome outcome = {0};
+    ferry_fault_set(&outcome.fault, FERRY_ERR_CANCELLED, "", "cancelled");
+    ferry_web_tell_ended(rig->web, 1, NULL, &outcome);
+    expect_job(rig, 1, "failed", "", 0, 0);
+    ferry_web_tell_fetching(rig->web, 0, "", 0, 0); // nobody asked on the page: a job all the same
+    expect_job(rig, 0, "fetching", "firmware", 0, 0);
+    ferry_web_tell_fetching(rig->web, 0, NULL, 0, 0);
+    expect_job(rig, 0, "queued", "", 0, 0);
+    ferry_web_tell_fetching(rig->web, 2, NULL, 0, 0); // nothing was fetched there
+    struct web_probe_answer jobs = web_probe_get(rig->web, "/api/v1/jobs", 200);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(jobs.json, "jobs")), 2);
+    web_probe_free(&jobs);
+    web_rig_free(rig);
 }
 
 // ---- what is told ----
@@ -376,7 +376,7 @@ static void test_stopping(void **state)
 static void test_hostile_texts_stay_texts(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     struct ferry_job_event event = {.kind = FERRY_EVENT_WARNING};
     snprintf(event.text, sizeof event.text, "</script><img src=x>\"\\\x01\xff\xc0\xaf & \xe8\x8c\xb6");
     tell(rig, 2, FERRY_JOB_WRITING);
@@ -393,7 +393,7 @@ static void test_hostile_texts_stay_texts(void **state)
     assert_string_equal(web_probe_text(cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 1), "port"),
                         port_names[1]);
     web_probe_free(&answer);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 // Takes an event stream apart: "target 0 writing" for every event, in order.
@@ -421,7 +421,7 @@ static char *told(const char *text)
     return out;
 }
 
-static void expect_events(struct rig *rig, const char *after, const char *expected)
+static void expect_events(struct web_rig *rig, const char *after, const char *expected)
 {
     for (size_t cap = 1; cap < 5000; cap = cap * 7 + 3) { // however the server asks for it
         struct web_probe probe = {.method = "GET",
@@ -440,7 +440,7 @@ static void expect_events(struct rig *rig, const char *after, const char *expect
 static void test_events_tell_every_last_state_in_order(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     expect_events(rig, "0", "target 0;target 1;target 2;builds;");
     expect_events(rig, "4", "");
     expect_events(rig, "99", "target 0;target 1;target 2;builds;"); // of an earlier run
@@ -456,13 +456,13 @@ static void test_events_tell_every_last_state_in_order(void **state)
     tell(rig, 1, FERRY_JOB_CONNECTING); // another job, by itself
     expect_events(rig, "10", "target 1 connecting;");
     assert_true(rig->wakes >= 5);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_polling_tells_the_same(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     tell(rig, 1, FERRY_JOB_CONNECTING);
     struct web_probe probe = {.method = "GET",
                               .path = "/api/v1/events",
@@ -477,13 +477,13 @@ static void test_polling_tells_the_same(void **state)
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(answer.json, "events")), 0);
     assert_int_equal(cJSON_GetObjectItem(answer.json, "seq")->valueint, 5);
     web_probe_free(&answer);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_builds_wait_for_the_look_at_the_card(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = rig_new(NULL);
     struct ferry_web_command command;
     struct web_probe probe = {.method = "POST", .path = "/api/v1/builds", .idle_most = 3};
     struct web_probe_answer answer = web_probe_call(rig->web, &probe);
@@ -494,9 +494,7 @@ static void test_builds_wait_for_the_look_at_the_card(void **state)
     card_put_text(rig->dir, "torn/flasher_args.json", "{\"flash_files\"");
     assert_true(ferry_web_take(rig->web, &command));
     assert_int_equal(command.wish, FERRY_WEB_LOOK);
-    struct ferry_fault fault = {0};
-    int status = ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    ferry_web_tell_card(rig->web, status < 0 ? &fault : NULL);
+    web_rig_look(rig);
     answer = web_probe_get(rig->web, "/api/v1/builds", 200);
     const cJSON *build = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "builds"), 0);
     assert_string_equal(web_probe_text(build, "kind"), "idf-build");
@@ -506,7 +504,7 @@ static void test_builds_wait_for_the_look_at_the_card(void **state)
     assert_true(web_probe_text(refused, "what")[0] && web_probe_text(refused, "hint")[0]);
     assert_false(cJSON_HasObjectItem(answer.json, "fault"));
     web_probe_free(&answer);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_json_of_any_bytes_is_json(void **state)
@@ -550,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_wishes_reach_the_updater_once),
         cmocka_unit_test(test_wishes_that_make_no_sense),
         cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_fetching_is_a_state),
         cmocka_unit_test(test_hostile_texts_stay_texts),
         cmocka_unit_test(test_events_tell_every_last_state_in_order),
         cmocka_unit_test(test_polling_tells_the_same),

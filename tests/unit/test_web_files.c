@@ -15,59 +15,16 @@
 #include <unistd.h>
 
 #include "ferry/base/status.h"
-#include "tests/support/card.h"
-#include "tests/support/web_probe.h"
+#include "tests/support/web_rig.h"
 #include "updater/web_name.h"
-
-struct rig {
-    char *dir;
-    struct ferry_card card;
-    struct ferry_web *web;
-    uint64_t room; // UINT64_MAX = not known
-};
 
 static const char *const port_names[] = {"/dev/ttyUSB0"};
 
-static int space(void *ctx, uint64_t *free_bytes, uint64_t *total)
+static struct web_rig *rig_new(void)
 {
-    struct rig *rig = ctx;
-    *free_bytes = rig->room;
-    *total = 1u << 30;
-    return rig->room == UINT64_MAX ? FERRY_ERR_UNSUPPORTED : FERRY_OK;
-}
-
-static void look(struct rig *rig)
-{
-    struct ferry_fault fault = {0};
-    int status = ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    ferry_web_tell_card(rig->web, status < 0 ? &fault : NULL);
-}
-
-static struct rig *rig_new(void)
-{
-    struct rig *rig = calloc(1, sizeof *rig);
-    rig->dir = card_new();
-    rig->room = UINT64_MAX;
-    struct ferry_fault fault;
-    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    struct ferry_web_cfg cfg = {.card = &rig->card,
-                                .port_count = 1,
-                                .port_names = port_names,
-                                .rom = true,
-                                .start = true,
-                                .upload_limit = 1u << 20,
-                                .space = space,
-                                .ctx = rig};
-    rig->web = ferry_web_new(&cfg);
-    assert_non_null(rig->web);
-    return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-    ferry_web_free(rig->web);
-    card_remove(rig->dir);
-    free(rig);
+    struct ferry_web_cfg cfg = {
+        .port_count = 1, .port_names = port_names, .rom = true, .start = true, .upload_limit = 1u << 20};
+    return web_rig_new(&cfg, NULL);
 }
 
 // The files below a folder, as text: "a.bin:12 .ferry/up-1.part:3 ", folders left out.
@@ -94,7 +51,7 @@ static void list(const char *dir, const char *prefix, char *out, size_t cap)
     free(names);
 }
 
-static char *files(const struct rig *rig)
+static char *files(const struct web_rig *rig)
 {
     static char text[4][4000];
     static unsigned turn;
@@ -104,7 +61,7 @@ static char *files(const struct rig *rig)
     return out;
 }
 
-static struct web_probe_answer put(struct rig *rig, const char *path, const char *body, const char *key,
+static struct web_probe_answer put(struct web_rig *rig, const char *path, const char *body, const char *key,
                                    const char *value)
 {
     struct web_probe probe = {
@@ -125,7 +82,7 @@ static void expect(struct web_probe_answer answer, int status, const char *error
 static void test_an_upload_arrives_in_any_pieces(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     char body[1000];
     for (size_t i = 0; i < sizeof body; i++)
         body[i] = (char)(i * 7);
@@ -147,13 +104,13 @@ static void test_an_upload_arrives_in_any_pieces(void **state)
         assert_memory_equal(got, body, sizeof body);
         assert_string_equal(files(rig), "kettle/app.bin:1000 ");
     }
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_a_torn_upload_leaves_nothing_wherever_it_is_torn(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     expect(put(rig, "/api/v1/files/old.bin", "old", NULL, NULL), 201, NULL);
     for (size_t torn = 1; torn <= 60; torn++) {
         char body[60];
@@ -173,13 +130,13 @@ static void test_a_torn_upload_leaves_nothing_wherever_it_is_torn(void **state)
         .method = "PUT", .path = "/api/v1/files/new.bin", .body = "abc", .len = 3, .announced = 4};
     expect(web_probe_call(rig->web, &shorter), 400, "TORN");
     assert_string_equal(files(rig), "old.bin:3 ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_nothing_is_overwritten_unasked(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     expect(put(rig, "/api/v1/files/app.bin", "one", NULL, NULL), 201, NULL);
     expect(put(rig, "/api/v1/files/app.bin", "two!", NULL, NULL), 409, "EXISTS");
     expect(put(rig, "/api/v1/files/APP.BIN", "two!", NULL, NULL), 409, "EXISTS"); // the same file on a FAT card
@@ -191,7 +148,7 @@ static void test_nothing_is_overwritten_unasked(void **state)
     expect(put(rig, "/api/v1/files/kettle/app.bin", "x", NULL, NULL), 201, NULL);
     expect(put(rig, "/api/v1/files/kettle", "x", "replace", "1"), 409, "EXISTS"); // a folder, no file
     assert_string_equal(files(rig), "app.bin:4 kettle/app.bin:1 ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void finish(const struct ferry_http_handler *handler, void *state, int status)
@@ -205,7 +162,7 @@ static void finish(const struct ferry_http_handler *handler, void *state, int st
 static void test_two_uploads_to_one_name_at_once(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     struct ferry_http_handler handler = ferry_web_handler(rig->web);
     struct web_probe probe = {.method = "PUT", .path = "/api/v1/files/a.bin", .len = 6};
     struct ferry_http_request request = web_probe_request(&probe);
@@ -227,7 +184,7 @@ static void test_two_uploads_to_one_name_at_once(void **state)
     fclose(f);
     assert_string_equal(got, "222222");
     assert_string_equal(files(rig), "a.bin:6 ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_names_that_a_card_cannot_have(void **state)
@@ -321,7 +278,7 @@ static void test_names_that_a_card_cannot_have(void **state)
 static void test_hostile_names_are_refused_and_touch_nothing(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     expect(put(rig, "/api/v1/files/ferry.json", "{}", "replace", "1"), 422, "NAME");
     expect(put(rig, "/api/v1/files/.ferry/up-1.part", "x", "replace", "1"), 422, "NAME");
     expect(put(rig, "/api/v1/files/CON", "x", NULL, NULL), 422, "NAME");
@@ -329,13 +286,13 @@ static void test_hostile_names_are_refused_and_touch_nothing(void **state)
     expect(put(rig, "/api/v1/files/a.bin", "x", "set", "../../x"), 422, "NAME");
     expect(put(rig, "/api/v1/files/a.bin", "x", "set", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 422, "NAME");
     assert_string_equal(files(rig), "");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_a_link_that_leads_out_is_not_followed(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     char *outside = card_new(), path[600];
     snprintf(path, sizeof path, "%s/way", rig->dir);
     assert_int_equal(symlink(outside, path), 0);
@@ -343,13 +300,13 @@ static void test_a_link_that_leads_out_is_not_followed(void **state)
     snprintf(path, sizeof path, "%s/app.bin", outside);
     assert_int_not_equal(access(path, F_OK), 0);
     card_remove(outside);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_too_large_and_no_room(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     static char body[(1u << 20) + 10];
     struct web_probe probe = {
         .method = "PUT", .path = "/api/v1/files/a.bin", .body = body, .len = sizeof body, .piece = 8192};
@@ -365,12 +322,12 @@ static void test_too_large_and_no_room(void **state)
     assert_string_equal(files(rig), "");
     probe.len = 99;
     expect(web_probe_call(rig->web, &probe), 201, NULL);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 // ---- folders ----
 
-static struct web_probe_answer commit(struct rig *rig, const char *path, const char *set, const char *replace)
+static struct web_probe_answer commit(struct web_rig *rig, const char *path, const char *set, const char *replace)
 {
     struct web_probe probe = {.method = "POST", .path = path, .query = {{"set", set}, {"replace", replace}}};
     return web_probe_call(rig->web, &probe);
@@ -379,10 +336,10 @@ static struct web_probe_answer commit(struct rig *rig, const char *path, const c
 static void test_a_folder_appears_whole_or_not_at_all(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     expect(put(rig, "/api/v1/files/kettle/app.bin", "app", "set", "s1"), 201, NULL);
     expect(put(rig, "/api/v1/files/kettle/boot/boot.bin", "boot", "set", "s1"), 201, NULL);
-    look(rig);
+    web_rig_look(rig);
     assert_int_equal(rig->card.list.count + rig->card.list.refused_count, 0); // nobody sees it yet
     expect(commit(rig, "/api/v1/files/other", "s1", NULL), 404, "STORAGE_MISSING");
     expect(commit(rig, "/api/v1/files/kettle", "s2", NULL), 404, "STORAGE_MISSING");
@@ -395,29 +352,27 @@ static void test_a_folder_appears_whole_or_not_at_all(void **state)
     expect(commit(rig, "/api/v1/files/kettle", "s2", "1"), 201,
            NULL); // the whole folder: boot.bin is gone with the old one
     assert_string_equal(files(rig), "kettle/app.bin:5 ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_what_a_power_cut_left_is_gone_after_the_start(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     char path[600];
     expect(put(rig, "/api/v1/files/kettle/app.bin", "app", "set", "s1"), 201, NULL);
     snprintf(path, sizeof path, "%s/.ferry/up-7.part", rig->dir);
     fclose(fopen(path, "w"));
     snprintf(path, sizeof path, "%s/.ferry/0200000000-00.fjr", rig->dir);
     fclose(fopen(path, "w")); // a journal is none of that
-    struct ferry_web_cfg cfg = {.card = &rig->card};
-    struct ferry_web *again = ferry_web_new(&cfg);
+    web_rig_restart(rig, NULL);
     assert_string_equal(files(rig), ".ferry/0200000000-00.fjr:0 ");
-    ferry_web_free(again);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 // ---- taking off ----
 
-static struct web_probe_answer delete (struct rig *rig, const char *id)
+static struct web_probe_answer delete (struct web_rig *rig, const char *id)
 {
     char path[64];
     snprintf(path, sizeof path, "/api/v1/builds/%s", id);
@@ -428,34 +383,34 @@ static struct web_probe_answer delete (struct rig *rig, const char *id)
 static void test_a_build_goes_with_its_files_and_nothing_else(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     char id[FERRY_WEB_ID], path[600];
     card_put_idf_build(rig->dir, "kettle", "esp32c3");
     card_put_app(rig->dir, "app.bin", "esp32c3");
     snprintf(path, sizeof path, "%s/kettle/notes.txt", rig->dir);
     fclose(fopen(path, "w"));
-    look(rig);
+    web_rig_look(rig);
     assert_int_equal(rig->card.list.count, 2);
     for (int round = 0; round < 2; round++) {
         const struct ferry_cargo *cargo = &rig->card.list.items[0];
         ferry_web_build_id(&rig->card, cargo, id);
         expect(delete (rig, id), 200, NULL);
-        look(rig);
+        web_rig_look(rig);
         expect(delete (rig, id), 404, "STORAGE_MISSING");
     }
     assert_int_equal(rig->card.list.count, 0);
     assert_string_equal(files(rig), "kettle/notes.txt:0 ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_what_a_job_reads_stays(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = rig_new();
     char id[FERRY_WEB_ID];
     static struct ferry_job job; // as the updater's thread shows it
     card_put_app(rig->dir, "app.bin", "esp32c3");
-    look(rig);
+    web_rig_look(rig);
     ferry_web_build_id(&rig->card, &rig->card.list.items[0], id);
     memset(&job, 0, sizeof job);
     job.state = FERRY_JOB_WRITING;
@@ -467,7 +422,7 @@ static void test_what_a_job_reads_stays(void **state)
     struct ferry_updater_outcome outcome = {0};
     ferry_web_tell_ended(rig->web, 0, NULL, &outcome);
     expect(delete (rig, id), 200, NULL);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 int main(void)

@@ -11,54 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/card.h"
-#include "tests/support/web_probe.h"
+#include "tests/support/web_rig.h"
 #include "updater/web_csv.h"
 
-struct rig {
-    char *dir;
-    struct ferry_card card;
-    struct ferry_log log;
-    struct ferry_web *web;
-    unsigned lines;
-};
-
-static int64_t utc(void *ctx)
-{
-    struct rig *rig = ctx;
-    return 1777636800 + rig->lines;
-}
-
-static struct rig *rig_new(void)
-{
-    struct rig *rig = calloc(1, sizeof *rig);
-    struct ferry_fault fault;
-    rig->dir = card_new();
-    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    ferry_log_init(&rig->log, rig->dir);
-    rig->log.utc = utc;
-    rig->log.utc_ctx = rig;
-    struct ferry_web_cfg cfg = {.card = &rig->card, .log_path = rig->log.path};
-    rig->web = ferry_web_new(&cfg);
-    return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-    ferry_web_free(rig->web);
-    card_remove(rig->dir);
-    free(rig);
-}
-
-static void add(struct rig *rig, const char *cargo, const char *result, const char *message)
+static void add(struct web_rig *rig, const char *cargo, const char *result, const char *message)
 {
     struct ferry_log_entry entry = {
         .chip = "esp32c3", .revision = 3, .port = "/dev/ttyUSB0", .cargo = cargo, .result = result, .message = message};
     assert_int_equal(ferry_log_append(&rig->log, &entry, NULL), 0);
-    rig->lines++;
+    rig->utc++;
 }
 
-static struct web_probe_answer get(struct rig *rig, const char *path, const char *result, const char *q,
+static struct web_probe_answer get(struct web_rig *rig, const char *path, const char *result, const char *q,
                                    const char *before, const char *limit)
 {
     struct web_probe probe = {.method = "GET",
@@ -69,7 +33,7 @@ static struct web_probe_answer get(struct rig *rig, const char *path, const char
 }
 
 // Numbers of all entries, newest first, over all pages: "12 11 10 ".
-static char *walk(struct rig *rig, const char *result, const char *q, const char *limit)
+static char *walk(struct web_rig *rig, const char *result, const char *q, const char *limit)
 {
     static char out[60000];
     char before[24] = "999999999";
@@ -108,7 +72,7 @@ static void put_before(char *list, const char *name)
 static void test_newest_first_page_by_page(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = web_rig_new(NULL, NULL);
     char expected[2000] = "", failed[2000] = "";
     assert_string_equal(walk(rig, "", "", "5"), ""); // no log yet
     for (int i = 0; i < 40; i++) {
@@ -127,13 +91,13 @@ static void test_newest_first_page_by_page(void **state)
     assert_string_equal(walk(rig, "failed", "", "4"), failed);
     assert_string_equal(walk(rig, "", "N39,", "4"), "n39 ");
     assert_string_equal(walk(rig, "ok", "nothing like that", "4"), "");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_torn_strange_and_long_lines_are_passed_over(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = web_rig_new(NULL, NULL);
     add(rig, "one", "ok", "");
     FILE *f = fopen(rig->log.path, "a");
     fputs("\n\n,,,\nnot a log line at all\n\"open quote,,,\n", f);
@@ -147,13 +111,13 @@ static void test_torn_strange_and_long_lines_are_passed_over(void **state)
     assert_null(strstr(csv.text, "torn"));
     assert_null(strstr(csv.text, "zzz"));
     web_probe_free(&csv);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_a_long_log_is_looked_through_in_bounded_steps(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = web_rig_new(NULL, NULL);
     add(rig, "needle", "failed", "");
     FILE *f = fopen(rig->log.path, "a");
     for (int i = 0; i < 20000; i++)
@@ -164,13 +128,13 @@ static void test_a_long_log_is_looked_through_in_bounded_steps(void **state)
     assert_true(cJSON_GetObjectItem(answer.json, "next")->valuedouble > 0); // it says where it stopped
     web_probe_free(&answer);
     assert_string_equal(walk(rig, "failed", "", "50"), "needle ");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_csv_is_the_log_and_no_program(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new();
+    struct web_rig *rig = web_rig_new(NULL, NULL);
     add(rig, "=HYPERLINK(\"http://evil\")", "ok", "+1, \"quoted\"");
     add(rig, "plain", "failed", "a,b");
     struct web_probe_answer csv = get(rig, "/api/v1/history.csv", "", "", NULL, NULL);
@@ -185,7 +149,7 @@ static void test_csv_is_the_log_and_no_program(void **state)
     assert_null(strstr(csv.text, "HYPERLINK"));
     assert_non_null(strstr(csv.text, "plain"));
     web_probe_free(&csv);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_a_line_is_taken_apart(void **state)

@@ -11,8 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/card.h"
-#include "tests/support/web_probe.h"
+#include "tests/support/web_rig.h"
 
 static const struct ferry_web_setting rows[] = {
     {.name = "cargo", .kind = FERRY_WEB_BUILD_NAME, .label = "Firmware"},
@@ -23,38 +22,9 @@ static const struct ferry_web_setting rows[] = {
     {.name = "route", .kind = FERRY_WEB_CHOICE, .label = "Route", .choices = "rom|link|auto", .restart = true},
 };
 
-struct rig {
-    char *dir;
-    struct ferry_card card;
-    struct ferry_web *web;
-};
+static const struct ferry_web_cfg cfg = {.settings = rows, .setting_count = sizeof rows / sizeof rows[0]};
 
-static struct ferry_web *web_new(struct rig *rig)
-{
-    struct ferry_web_cfg cfg = {.card = &rig->card, .settings = rows, .setting_count = sizeof rows / sizeof rows[0]};
-    return ferry_web_new(&cfg);
-}
-
-static struct rig *rig_new(const char *json)
-{
-    struct rig *rig = calloc(1, sizeof *rig);
-    struct ferry_fault fault;
-    rig->dir = card_new();
-    if (json)
-        card_put_text(rig->dir, "ferry.json", json);
-    ferry_card_open(&rig->card, rig->dir, NULL, &fault);
-    rig->web = web_new(rig);
-    return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-    ferry_web_free(rig->web);
-    card_remove(rig->dir);
-    free(rig);
-}
-
-static char *file(const struct rig *rig, const char *name)
+static char *file(const struct web_rig *rig, const char *name)
 {
     static char text[2000];
     char *path = card_path(rig->dir, name);
@@ -67,7 +37,7 @@ static char *file(const struct rig *rig, const char *name)
     return text;
 }
 
-static char *compact(const struct rig *rig)
+static char *compact(const struct web_rig *rig)
 {
     static char out[2000];
     cJSON *json = cJSON_Parse(file(rig, "ferry.json"));
@@ -78,14 +48,14 @@ static char *compact(const struct rig *rig)
     return out;
 }
 
-static struct web_probe_answer put(struct rig *rig, const char *body)
+static struct web_probe_answer put(struct web_rig *rig, const char *body)
 {
     struct web_probe probe = {
         .method = "PUT", .path = "/api/v1/settings", .body = body, .len = strlen(body), .piece = 9};
     return web_probe_call(rig->web, &probe);
 }
 
-static void expect(struct rig *rig, const char *body, int status)
+static void expect(struct web_rig *rig, const char *body, int status)
 {
     struct web_probe_answer answer = put(rig, body);
     if (answer.status != status)
@@ -96,7 +66,7 @@ static void expect(struct rig *rig, const char *body, int status)
 static void test_what_is_set_is_in_the_file_and_the_rest_stays(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new("{\"mine\":[1,2],\"wifi\":{\"country\":\"NZ\"},\"baud\":115200}");
+    struct web_rig *rig = web_rig_new(&cfg, "{\"mine\":[1,2],\"wifi\":{\"country\":\"NZ\"},\"baud\":115200}");
     struct ferry_web_command command;
     expect(
         rig,
@@ -113,13 +83,13 @@ static void test_what_is_set_is_in_the_file_and_the_rest_stays(void **state)
     assert_string_equal(
         compact(rig),
         "{\"mine\":[1,2],\"wifi\":{\"country\":\"NZ\",\"password\":\"12345678\"},\"route\":\"link\",\"auto\":false}");
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_secrets_are_never_told(void **state)
 {
     (void)state;
-    struct rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_new(&cfg, NULL);
     struct web_probe_answer answer = put(rig, "{\"wifi.password\":\"very secret\",\"baud\":9600}");
     assert_int_equal(answer.status, 200);
     for (int round = 0; round < 2; round++) {
@@ -133,7 +103,7 @@ static void test_secrets_are_never_told(void **state)
         answer = web_probe_get(rig->web, "/api/v1/settings", 200);
     }
     web_probe_free(&answer);
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_wrong_values_change_nothing(void **state)
@@ -167,14 +137,14 @@ static void test_wrong_values_change_nothing(void **state)
         "{\"baud\":9600,\"baud\":9600}",
         "{\"cargo\":\"\"}",
     };
-    struct rig *rig = rig_new("{\"baud\":115200}");
+    struct web_rig *rig = web_rig_new(&cfg, "{\"baud\":115200}");
     struct ferry_web_command command;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         expect(rig, bad[i], 422);
         assert_string_equal(file(rig, "ferry.json"), "{\"baud\":115200}");
     }
     assert_false(ferry_web_take(rig->web, &command));
-    rig_free(rig);
+    web_rig_free(rig);
 }
 
 static void test_a_damaged_file_is_told_and_left(void **state)
@@ -182,13 +152,13 @@ static void test_a_damaged_file_is_told_and_left(void **state)
     (void)state;
     static const char *const bad[] = {"{\"baud\":", "[1]", "{\"a\":1,\"a\":2}"};
     for (size_t i = 0; i < 3; i++) {
-        struct rig *rig = rig_new(bad[i]);
+        struct web_rig *rig = web_rig_new(&cfg, bad[i]);
         struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/settings", 422);
         assert_string_equal(web_probe_text(answer.json, "error"), "MANIFEST");
         web_probe_free(&answer);
         expect(rig, "{\"baud\":9600}", 422);
         assert_string_equal(file(rig, "ferry.json"), bad[i]);
-        rig_free(rig);
+        web_rig_free(rig);
     }
 }
 
@@ -205,14 +175,13 @@ static void test_a_replacement_cut_off_by_the_power(void **state)
         {"{\"baud\":1}", NULL, "{\"baud\":1}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct rig *rig = rig_new(cases[i].old);
+        struct web_rig *rig = web_rig_new(&cfg, cases[i].old);
         if (cases[i].fresh)
             card_put_text(rig->dir, ".ferry/ferry.json.new", cases[i].fresh);
-        struct ferry_web *again = web_new(rig);
+        web_rig_restart(rig, &cfg);
         assert_string_equal(file(rig, "ferry.json"), cases[i].after);
         assert_string_equal(file(rig, ".ferry/ferry.json.new"), "");
-        ferry_web_free(again);
-        rig_free(rig);
+        web_rig_free(rig);
     }
 }
 
