@@ -15,7 +15,7 @@
 struct ferry_posix_http_server;
 
 struct ferry_posix_http_server_event { // one request that is over
-    const char *peer, *method, *path;  // path "" = the head was never understood
+    const char *peer, *method, *path;  // path "" = the target was refused or never came
     int status;                        // that was sent, 0 = none
     uint64_t bytes;                    // of the answer's body that left read(), or its length
     bool complete;                     // false: the peer went, was cut off, or the answer failed

@@ -74,8 +74,10 @@ static int take_target(struct http_server_request *request)
         return 500;
     if (strcmp(request->target, "*") == 0)
         memcpy(request->path, "/", 2);
-    else if (ferry_http_text_path(request->target, request->path, len + 1) < 0)
+    else if (ferry_http_text_path(request->target, request->path, len + 1) < 0) {
+        request->path[0] = 0; // what was refused is shown to nobody, and may have no end
         return 400;
+    }
     char *query = strchr(request->target, '?');
     if (query)
         query[1 + strcspn(query + 1, "#")] = 0;

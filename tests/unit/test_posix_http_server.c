@@ -58,6 +58,36 @@ static void odd_targets_never_reach_it(void **state)
     served_end(&served);
 }
 
+static void keep_path(void *ctx, const struct ferry_posix_http_server_event *event)
+{
+    char *kept = ctx;
+    snprintf(kept, 300, "%s|%d", event->path, event->status);
+}
+
+// The log was handed the piece that had been decoded before the refusal, without an end: it read what lay behind.
+static void a_refused_target_is_not_logged(void **state)
+{
+    static const struct {
+        const char *target, *logged;
+    } cases[] = {
+        {"/%2e%2e/%2e%2e/etc/passwd", "|400"},
+        {"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%zz", "|400"},
+        {"/show%0abbb", "|400"},
+        {"/show?a=%zz", "/show|400"},
+        {"/sho%77", "/show|200"},
+    };
+    struct served served;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[160], logged[300] = "";
+        served_start(&served, &(struct ferry_posix_http_server_cfg){.threads = 1, .log = keep_path, .log_ctx = logged});
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i].target);
+        served_expect(served.port, request, strstr(cases[i].logged, "200") ? 200 : 400, NULL);
+        served_end(&served);
+        assert_string_equal(logged, cases[i].logged);
+    }
+}
+
 static void ranges_are_served(void **state)
 {
     struct {
@@ -288,6 +318,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_reach_the_handler_decoded),
         cmocka_unit_test(odd_targets_never_reach_it),
+        cmocka_unit_test(a_refused_target_is_not_logged),
         cmocka_unit_test(ranges_are_served),
         cmocka_unit_test(head_tells_the_length_and_sends_nothing),
         cmocka_unit_test(bodies_come_whole_and_in_order),
