@@ -8,6 +8,8 @@
 #include "ferry/base/time.h"
 #include "updater/job_parts.h"
 
+#define CHOOSE_MS 50u // until choose() is asked again
+
 static const char *const state_names[] = {
     [FERRY_JOB_CONNECTING] = "connecting",
     [FERRY_JOB_READING] = "reading",
@@ -328,7 +330,7 @@ static bool turn(struct ferry_job *self, uint32_t now_ms, uint32_t *wait_ms)
 {
     if (self->state == FERRY_JOB_PLANNING) {
         ferry_job_make_ready(self, now_ms);
-        *wait_ms = 0;
+        *wait_ms = self->state != FERRY_JOB_PLANNING || self->planned ? 0 : CHOOSE_MS;
         return self->state != FERRY_JOB_PLANNING; // else the card took its time: the clock is to be looked at again
     }
     uint32_t wants = ferry_pump_step(&self->pump, now_ms, wait_ms);

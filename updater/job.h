@@ -72,7 +72,7 @@ struct ferry_job_cfg {
     enum ferry_after after;
     bool no_deflate, no_skip, verify_only, dry_run, erase_all;
     // Chooses the cargo once the target is known; 0 or negative with *fault filled. target NULL (link): it is there,
-    // and does not say which chip it is.
+    // and does not say which chip it is. FERRY_ERR_BUSY: not yet (it is being fetched); asked again some 50 ms later.
     int (*choose)(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault);
     void *choose_ctx;
     // Digest must be given. read_target may be left NULL: the job reads from its target itself.

@@ -270,6 +270,10 @@ void ferry_job_make_ready(struct ferry_job *self, uint32_t now_ms)
     }
     memset(&self->fault, 0, sizeof self->fault);
     int status = choose(self);
+    if (status == FERRY_ERR_BUSY) {
+        memset(&self->fault, 0, sizeof self->fault);
+        return;
+    }
     if (status >= 0)
         status = find_or_make_plan(self, now_ms);
     if (status < 0)
