@@ -10,7 +10,6 @@
 #include "ferry/base/status.h"
 #include "ports/posix/http_server_parts.h"
 
-#define TLS_FILE_MAX 262144
 #define THREADS_MAX 64
 
 static uint32_t or_default(uint32_t value, uint32_t otherwise)
@@ -41,27 +40,12 @@ static int check_cfg(const struct ferry_posix_http_server_cfg *cfg, struct ferry
     return FERRY_OK;
 }
 
-static int load_pem(const char *path, char **out, struct ferry_posix_error *error)
-{
-    FILE *file = fopen(path, "rb");
-    *out = file ? calloc(1, TLS_FILE_MAX + 1) : NULL;
-    size_t len = *out ? fread(*out, 1, TLS_FILE_MAX + 1, file) : 0;
-    bool fits = file && len > 0 && len <= TLS_FILE_MAX;
-    if (file)
-        fclose(file);
-    if (fits)
-        return FERRY_OK;
-    ferry_posix_error_set(error, FERRY_ERR_STORAGE_READ, path, "%.200s cannot be read", path);
-    ferry_posix_error_hint(error, "a PEM file of at most 256 KB that this user may read");
-    return FERRY_ERR_STORAGE_READ;
-}
-
 static int load_tls(struct ferry_posix_http_server *self, struct ferry_posix_error *error)
 {
     if (!self->cfg.tls_cert)
         return FERRY_OK;
-    int status = load_pem(self->cfg.tls_cert, &self->cert, error);
-    return status < 0 ? status : load_pem(self->cfg.tls_key, &self->key, error);
+    int status = http_server_load_pem(self->cfg.tls_cert, &self->cert, error);
+    return status < 0 ? status : http_server_load_pem(self->cfg.tls_key, &self->key, error);
 }
 
 static void on_complaint(void *cls, const char *format, va_list args)
@@ -149,10 +133,9 @@ static void discard(struct ferry_posix_http_server *self)
     pthread_mutex_destroy(&self->park);
     pthread_mutex_destroy(&self->sleep);
     pthread_cond_destroy(&self->alarm);
+    http_server_tls_drop(self->tls);
     free(self->cert);
-    if (self->key)
-        explicit_bzero(self->key, strlen(self->key));
-    free(self->key);
+    http_server_free_secret(self->key);
     free(self);
 }
 

@@ -24,7 +24,7 @@ struct ferry_posix_http_server_event { // one request that is over
 struct ferry_posix_http_server_cfg {
     const char *bind;               // name or numeric address, NULL = "127.0.0.1", "*" = every address of the machine
     uint16_t port;                  // 0 = a free one
-    const char *tls_cert, *tls_key; // PEM files, both or neither
+    const char *tls_cert, *tls_key; // PEM files, both or neither; the paths stay the caller's until stop()
     unsigned threads;               // 0 = none: the program calls step(); else 1..64 of its own
     uint32_t connections;           // at once, 1..65536, 0 = 512
     uint32_t connections_per_peer;  // at once from one address, 0 = half of connections
@@ -44,6 +44,10 @@ struct ferry_posix_http_server_cfg {
 int ferry_posix_http_server_start(struct ferry_posix_http_server **out, const struct ferry_posix_http_server_cfg *cfg,
                                   const struct ferry_http_handler *handler, struct ferry_posix_error *error);
 uint16_t ferry_posix_http_server_port(const struct ferry_posix_http_server *self);
+
+// Reads the TLS files again: connections that begin from now on have the new certificate, those that are there go on
+// with theirs. On failure (FERRY_ERR_STATE: no TLS; FERRY_ERR_ARG, FERRY_ERR_STORAGE_READ) everything stays as it is.
+int ferry_posix_http_server_reload(struct ferry_posix_http_server *self, struct ferry_posix_error *error);
 
 // Without threads of its own: serves what is there, without waiting; every call of the handler comes from here. Returns
 // after how many ms (0..200) it wants to be called again at the latest; earlier when fd() is readable.

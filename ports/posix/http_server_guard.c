@@ -36,6 +36,7 @@ static void link_remove(struct ferry_posix_http_server *self, struct http_server
         self->links = link->next;
     if (link->next)
         link->next->prev = link->prev;
+    http_server_tls_drop(link->tls);
     pthread_mutex_unlock(&self->guard);
     free(link);
 }
@@ -64,6 +65,7 @@ void http_server_connection(void *cls, struct MHD_Connection *connection, void *
     }
     link->fd = info->connect_fd;
     link->deadline_ms = http_server_now() + self->cfg.head_ms;
+    http_server_tls_use(self, connection, link);
     link_add(self, link);
 }
 

@@ -12,10 +12,13 @@
 
 #define HTTP_SERVER_TICK_MS 200 // how often the guard looks at its connections
 
+struct http_server_tls;
+
 // A connection, and by when its peer must have done what it is at.
 struct http_server_link {
     int fd;
-    int64_t deadline_ms; // 0 = none
+    int64_t deadline_ms;         // 0 = none
+    struct http_server_tls *tls; // that it was begun with; NULL = the first, which is the library's
     struct http_server_link *next, *prev;
 };
 
@@ -53,7 +56,8 @@ struct ferry_posix_http_server {
     int listener;
     uint16_t port;
     char *cert, *key;
-    char complaint[200]; // of the library, while it starts
+    struct http_server_tls *tls; // the newest, NULL = as it was started; under guard
+    char complaint[200];         // of the library, while it starts
     // The guard: connections and their deadlines. Nothing of the library is called while it is locked.
     pthread_mutex_t guard;
     struct http_server_link *links;
@@ -76,6 +80,14 @@ int64_t http_server_now(void);
 
 // http_server_listen.c: a socket that listens, or FERRY_ERR_WIRE_OPEN. *port is what it got.
 int http_server_listen(const char *name, uint16_t port, uint16_t *got, struct ferry_posix_error *error);
+
+// http_server_tls.c. *out is malloc'd, and NULL on failure.
+int http_server_load_pem(const char *path, char **out, struct ferry_posix_error *error);
+void http_server_free_secret(char *text); // NULL allowed
+// A new connection: its session takes the newest certificate.
+void http_server_tls_use(struct ferry_posix_http_server *self, struct MHD_Connection *connection,
+                         struct http_server_link *link);
+void http_server_tls_drop(struct http_server_tls *tls); // under guard; NULL allowed
 
 // http_server_guard.c
 void http_server_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
