@@ -195,9 +195,11 @@ struct ferry_depot_device {
     char chip[FERRY_DEPOT_CHIP];
     char name[FERRY_DEPOT_TEXT];    // for people; kept by check-ins
     char channel[FERRY_DEPOT_TEXT]; // it follows this channel of its project, "" = none; kept by check-ins
-    char project[FERRY_DEPOT_TEXT], version[FERRY_DEPOT_TEXT]; // that it runs
-    uint8_t running_sha256[FERRY_SHA256_SIZE];                 // all 0 = not known
-    int64_t first_seen_ms, last_seen_ms;
+    // That it runs. A device that runs nothing (a blank chip) says no project; then the one that is stored counts,
+    // which is the last one that it ran, or what ferry_depot_device_change() says.
+    char project[FERRY_DEPOT_TEXT], version[FERRY_DEPOT_TEXT];
+    uint8_t running_sha256[FERRY_SHA256_SIZE]; // all 0 = not known
+    int64_t first_seen_ms, last_seen_ms;       // 0 = never
 };
 
 enum ferry_depot_answer {
@@ -207,11 +209,18 @@ enum ferry_depot_answer {
 };
 
 // "I am this device and run this: what should I run?" in: mac, chip, project, version, running_sha256 (file, appended
-// or ELF hash); channel "" = the stored one, else it is stored. build (NULL allowed) is filled with CURRENT and UPDATE.
+// or ELF hash); project or channel "" = the stored one, else it is stored. build (NULL allowed) is filled with CURRENT
+// and UPDATE.
 int ferry_depot_checkin(struct ferry_depot *self, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
                         struct ferry_depot_build *build);
 int ferry_depot_device_get(struct ferry_depot *self, const char *mac, struct ferry_depot_device *out);
-// Sets name and channel (NULL = keep); a device that was never seen is FERRY_ERR_STORAGE_MISSING.
+struct ferry_depot_device_change {
+    const char *name, *channel, *project; // NULL = keep
+    const char *chip;                     // NULL or "" = keep; else a device that was never seen is made
+};
+// FERRY_ERR_STORAGE_MISSING: it was never seen, and no chip is said.
+int ferry_depot_device_change(struct ferry_depot *self, const char *mac, const struct ferry_depot_device_change *to);
+// Name and channel alone.
 int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel);
 int ferry_depot_device_remove(struct ferry_depot *self, const char *mac);
 // By MAC, those above `after` (NULL = from the first); how many.
@@ -259,13 +268,15 @@ int ferry_depot_job_add(struct ferry_depot *self, int64_t build, const char *mac
 
 struct ferry_depot_claim {
     const char *worker; // who asks; FERRY_ERR_ARG when empty
-    const char *mac;    // jobs for this device and those for any; NULL = whatever device
+    const char *mac;    // jobs for this device and those for any, which it holds then; NULL = whatever device
     const char *chip;   // NULL = any
     uint32_t lease_ms;  // how long it holds without a report; 0 = FERRY_DEPOT_LEASE_MS
 };
-// The oldest job that is queued, or whose claim has run out, becomes this worker's: exactly one worker gets it. 1 =
-// *out is it, 0 = there is none. A claim has run out when the database's clock is a lease's time away from its last
-// report, in either direction. A job that was claimed FERRY_DEPOT_ATTEMPTS times without a word becomes FAILED instead.
+// The oldest job that is queued, or whose claim has run out, becomes this worker's: exactly one worker gets it, and no
+// two claims are for the same device (job's or claim's mac) at the same time. 1 = *out is it, 0 = there is none. A
+// claim has run out when the database's clock is a lease's time away from its last report, in either direction; the job
+// is queued again as soon as somebody claims any. A job that was claimed FERRY_DEPOT_ATTEMPTS times without a word
+// becomes FAILED instead.
 int ferry_depot_job_claim(struct ferry_depot *self, const struct ferry_depot_claim *claim, struct ferry_depot_job *out);
 struct ferry_depot_report {
     enum ferry_depot_job_state state;      // RUNNING, DONE, FAILED; QUEUED gives the job back
@@ -273,11 +284,15 @@ struct ferry_depot_report {
     const char *status, *text;             // DONE, FAILED; NULL = "OK" / "", "UNKNOWN" / ""
     uint64_t bytes_written, bytes_skipped; // DONE, FAILED
     uint32_t retries, elapsed_ms;          // DONE, FAILED
-    const uint8_t *running_sha256;         // DONE: what the device (mac) runs now; NULL = not told
-    const char *mac;                       // DONE: of the device, for a job for any; NULL = as the job says
+    // The device, for a job for any; NULL = as the job or the claim says. RUNNING: held by this claim from now on.
+    const char *mac;
+    // DONE: what the device runs now; NULL = as the job says (the build's app_sha256). Its row says so, when the MAC is
+    // known.
+    const char *project, *version;
+    const uint8_t *running_sha256;
 };
 // Renews the lease. FERRY_ERR_CANCELLED: the job is not this claim's any more (it ran out and somebody else has it, it
-// was cancelled, it is over): stop.
+// was cancelled, it is over), or another claim holds the device, and the job was given back: stop.
 int ferry_depot_job_report(struct ferry_depot *self, int64_t id, const char *worker, uint32_t attempt,
                            const struct ferry_depot_report *report);
 // Queued, claimed or running: becomes CANCELLED; the updater hears it with its next report. FERRY_ERR_STORAGE_MISSING,

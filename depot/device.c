@@ -19,8 +19,7 @@ int ferry_depot_device_check_mac(struct ferry_depot *self, const char *mac)
 
 struct checkin {
     const struct ferry_depot_device *in;
-    struct ferry_depot_build *build;
-    enum ferry_depot_answer answer;
+    int64_t wanted; // build
 };
 
 static bool known(const uint8_t hash[FERRY_SHA256_SIZE])
@@ -37,45 +36,49 @@ static bool runs(const struct ferry_depot_device *device, const struct ferry_dep
                            memcmp(mine, build->app_elf_sha256, FERRY_SHA256_SIZE) == 0);
 }
 
-// Stores what it says; channel: the one that counts from now on.
-static int see(struct ferry_depot *self, const struct ferry_depot_device *in, char channel[FERRY_DEPOT_TEXT])
+// Stores what it says; *build: the one that it should run, 0 = none. One statement, one round trip: a thousand devices
+// a second come by here.
+static int see(struct ferry_depot *self, const struct ferry_depot_device *in, int64_t *build)
 {
     static const char sql[] =
         "INSERT INTO device (mac, chip, name, channel, project, version, running, first_seen, last_seen)"
         " VALUES ($1, $2, '', $3, $4, $5, $6, ferry_now(), ferry_now()) ON CONFLICT (mac) DO UPDATE SET"
-        " chip = excluded.chip, project = excluded.project, version = excluded.version, running = excluded.running,"
-        " last_seen = excluded.last_seen,"
-        " channel = CASE WHEN excluded.channel = '' THEN device.channel ELSE excluded.channel END RETURNING channel";
-    struct ferry_depot_row row = {.depot = self};
+        " chip = excluded.chip, version = excluded.version, running = excluded.running, last_seen = excluded.last_seen,"
+        " project = CASE WHEN excluded.project = '' THEN device.project ELSE excluded.project END,"
+        " channel = CASE WHEN excluded.channel = '' THEN device.channel ELSE excluded.channel END,"
+        " first_seen = CASE WHEN device.first_seen = 0 THEN excluded.first_seen ELSE device.first_seen END"
+        " RETURNING COALESCE((SELECT c.build FROM channel c WHERE c.project = device.project {pg:COLLATE \"C\"}"
+        " AND c.chip = device.chip {pg:COLLATE \"C\"} AND c.name = device.channel {pg:COLLATE \"C\"}), "
+        "0)" FERRY_DEPOT_ENGINE_RELAXES;
     int status = FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(in->mac), FERRY_DEPOT_QUERY_TEXT(in->chip),
                                    FERRY_DEPOT_QUERY_TEXT(in->channel), FERRY_DEPOT_QUERY_TEXT(in->project),
                                    FERRY_DEPOT_QUERY_TEXT(in->version), FERRY_DEPOT_QUERY_SHA256(in->running_sha256));
     if (status >= 0)
         status = ferry_depot_query_next(self);
     if (status > 0)
-        ferry_depot_row_text(&row, channel, FERRY_DEPOT_TEXT);
+        *build = self->engine->number(self, 0);
     while (status > 0)
         status = ferry_depot_query_next(self);
-    return status < 0 ? status : row.status;
+    return status;
 }
 
-static int answer(struct ferry_depot *self, void *ctx)
+static int see_one(struct ferry_depot *self, void *ctx)
 {
-    static const char sql[] = "SELECT " FERRY_DEPOT_BUILD_COLUMNS " FROM channel c JOIN build b ON b.id = c.build"
-                              " WHERE c.project = $1 AND c.chip = $2 AND c.name = $3";
     struct checkin *c = ctx;
-    char channel[FERRY_DEPOT_TEXT] = "";
-    c->answer = FERRY_DEPOT_NOTHING;
-    int status = see(self, c->in, channel);
-    if (status < 0 || !*channel)
-        return status;
-    status =
-        ferry_depot_build_rows(self,
-                               FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->in->project),
-                                                 FERRY_DEPOT_QUERY_TEXT(c->in->chip), FERRY_DEPOT_QUERY_TEXT(channel)),
-                               c->build, 1);
-    if (status > 0)
-        c->answer = runs(c->in, c->build) ? FERRY_DEPOT_CURRENT : FERRY_DEPOT_UPDATE;
+    return see(self, c->in, &c->wanted);
+}
+
+// From the builds that were asked for lately, or the database.
+static int look_up(struct ferry_depot *self, int64_t id, struct ferry_depot_build *out)
+{
+    for (unsigned i = 0; i < FERRY_DEPOT_ENGINE_BUILDS; i++)
+        if (self->builds[i].id == id) {
+            *out = self->builds[i];
+            return FERRY_OK;
+        }
+    int status = ferry_depot_build_get(self, id, out);
+    if (status >= 0)
+        self->builds[self->builds_next++ % FERRY_DEPOT_ENGINE_BUILDS] = *out;
     return status;
 }
 
@@ -96,13 +99,20 @@ static int check_device(struct ferry_depot *self, const struct ferry_depot_devic
 int ferry_depot_checkin(struct ferry_depot *self, const struct ferry_depot_device *in, enum ferry_depot_answer *out,
                         struct ferry_depot_build *build)
 {
-    struct ferry_depot_build own;
-    struct checkin c = {.in = in, .build = build ? build : &own};
+    struct ferry_depot_build own, *answer = build ? build : &own;
+    struct checkin c = {.in = in};
+    *out = FERRY_DEPOT_NOTHING;
     int status = check_device(self, in);
     if (status >= 0)
-        status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_RELAXED, answer, &c);
-    *out = c.answer;
-    return status < 0 ? status : FERRY_OK;
+        status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_SINGLE, see_one, &c);
+    if (status < 0 || c.wanted == 0)
+        return status;
+    status = look_up(self, c.wanted, answer);
+    if (status == FERRY_ERR_STORAGE_MISSING) // removed since
+        return FERRY_OK;
+    if (status >= 0)
+        *out = runs(in, answer) ? FERRY_DEPOT_CURRENT : FERRY_DEPOT_UPDATE;
+    return status;
 }
 
 // ---- the rest ----
@@ -159,18 +169,33 @@ int ferry_depot_device_list(struct ferry_depot *self, const char *after, struct 
 }
 
 struct change {
-    const char *mac, *name, *channel;
+    const char *mac;
+    const struct ferry_depot_device_change *to;
 };
 
-static int set(struct ferry_depot *self, void *ctx)
+static int change(struct ferry_depot *self, void *ctx)
 {
-    static const char sql[] = "UPDATE device SET name = CASE WHEN $1 = 1 THEN $2 ELSE name END,"
-                              " channel = CASE WHEN $3 = 1 THEN $4 ELSE channel END WHERE mac = $5";
+    static const char update[] = "UPDATE device SET name = CASE WHEN $1 = 1 THEN $2 ELSE name END,"
+                                 " channel = CASE WHEN $3 = 1 THEN $4 ELSE channel END,"
+                                 " project = CASE WHEN $5 = 1 THEN $6 ELSE project END,"
+                                 " chip = CASE WHEN $7 <> '' THEN $7 ELSE chip END WHERE mac = $8";
+    static const char insert[] =
+        "INSERT INTO device (mac, chip, name, channel, project, version, running, first_seen, last_seen)"
+        " VALUES ($1, $2, $3, $4, $5, '', $6, 0, 0)";
+    static const uint8_t none[FERRY_SHA256_SIZE];
     const struct change *c = ctx;
+    const struct ferry_depot_device_change *to = c->to;
+    int status = ferry_depot_query_changes(
+        self, FERRY_DEPOT_QUERY(self, update, FERRY_DEPOT_QUERY_NUMBER(to->name != 0), FERRY_DEPOT_QUERY_TEXT(to->name),
+                                FERRY_DEPOT_QUERY_NUMBER(to->channel != 0), FERRY_DEPOT_QUERY_TEXT(to->channel),
+                                FERRY_DEPOT_QUERY_NUMBER(to->project != 0), FERRY_DEPOT_QUERY_TEXT(to->project),
+                                FERRY_DEPOT_QUERY_TEXT(to->chip), FERRY_DEPOT_QUERY_TEXT(c->mac)));
+    if (status != 0 || !to->chip || !*to->chip)
+        return status;
     return ferry_depot_query_changes(
-        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(c->name ? 1 : 0), FERRY_DEPOT_QUERY_TEXT(c->name),
-                                FERRY_DEPOT_QUERY_NUMBER(c->channel ? 1 : 0), FERRY_DEPOT_QUERY_TEXT(c->channel),
-                                FERRY_DEPOT_QUERY_TEXT(c->mac)));
+        self, FERRY_DEPOT_QUERY(self, insert, FERRY_DEPOT_QUERY_TEXT(c->mac), FERRY_DEPOT_QUERY_TEXT(to->chip),
+                                FERRY_DEPOT_QUERY_TEXT(to->name), FERRY_DEPOT_QUERY_TEXT(to->channel),
+                                FERRY_DEPOT_QUERY_TEXT(to->project), FERRY_DEPOT_QUERY_SHA256(none)));
 }
 
 static int drop(struct ferry_depot *self, void *ctx)
@@ -179,17 +204,26 @@ static int drop(struct ferry_depot *self, void *ctx)
         self, FERRY_DEPOT_QUERY(self, "DELETE FROM device WHERE mac = $1", FERRY_DEPOT_QUERY_TEXT(ctx)));
 }
 
-int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel)
+int ferry_depot_device_change(struct ferry_depot *self, const char *mac, const struct ferry_depot_device_change *to)
 {
-    struct change c = {.mac = mac, .name = name, .channel = channel};
+    struct change c = {.mac = mac, .to = to};
     int status = ferry_depot_device_check_mac(self, mac);
     if (status >= 0)
-        status = ferry_depot_query_check(self, "the name", name, FERRY_DEPOT_TEXT);
+        status = ferry_depot_query_check(self, "the name", to->name, FERRY_DEPOT_TEXT);
     if (status >= 0)
-        status = ferry_depot_query_check(self, "the channel", channel, FERRY_DEPOT_TEXT);
+        status = ferry_depot_query_check(self, "the channel", to->channel, FERRY_DEPOT_TEXT);
     if (status >= 0)
-        status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, set, &c);
+        status = ferry_depot_query_check(self, "the project", to->project, FERRY_DEPOT_TEXT);
+    if (status >= 0)
+        status = ferry_depot_query_check(self, "the chip", to->chip, FERRY_DEPOT_CHIP);
+    if (status >= 0)
+        status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, change, &c);
     return status == 0 ? no_device(self, mac) : status < 0 ? status : FERRY_OK;
+}
+
+int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel)
+{
+    return ferry_depot_device_change(self, mac, &(struct ferry_depot_device_change){.name = name, .channel = channel});
 }
 
 int ferry_depot_device_remove(struct ferry_depot *self, const char *mac)

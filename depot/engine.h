@@ -2,8 +2,8 @@
 //
 // The SQL is the same for both. $1, $2, ... are parameters; words in braces are spelled by the engine:
 //   {key}     primary key that the database counts        {row}    primary key that the caller gives
-//   {bytes}   type of a byte string                       {skip}   "FOR UPDATE SKIP LOCKED", where there is such a
-//   thing {lock}    "FOR UPDATE", likewise                      {pg: x}  x, for PostgreSQL only
+//   {bytes}   type of a byte string                       {skip}   "FOR UPDATE SKIP LOCKED", where there is such
+//   {lock}    "FOR UPDATE", likewise                      {pg: x}  x, for PostgreSQL only
 // ferry_now() is the database's clock in milliseconds. Whole numbers are BIGINT everywhere.
 #ifndef FERRY_DEPOT_ENGINE_H
 #define FERRY_DEPOT_ENGINE_H
@@ -31,6 +31,8 @@ enum ferry_depot_engine_how {
     FERRY_DEPOT_ENGINE_READ,    // one view of everything
     FERRY_DEPOT_ENGINE_WRITE,   // on disk when commit has returned
     FERRY_DEPOT_ENGINE_RELAXED, // the last moments may be lost with the power, never half of one
+    FERRY_DEPOT_ENGINE_SINGLE,  // likewise, of one statement, which may be done twice when the connection breaks; with
+                                // PostgreSQL it says so itself (FERRY_DEPOT_ENGINE_RELAXES) and takes one round trip
 };
 
 // All calls on one handle, one statement at a time. Failures leave their words in self->error.
@@ -62,9 +64,13 @@ struct ferry_depot_engine {
     const char *lock_script;
 };
 
+// In the list of what a SINGLE statement gives, at its end.
+#define FERRY_DEPOT_ENGINE_RELAXES "{pg:, set_config('synchronous_commit', 'off', true)}"
+
 extern const struct ferry_depot_engine ferry_depot_engine_sqlite, ferry_depot_engine_postgres;
 
 #define FERRY_DEPOT_ENGINE_SIZES 64
+#define FERRY_DEPOT_ENGINE_BUILDS 32
 
 struct ferry_depot {
     const struct ferry_depot_engine *engine;
@@ -80,6 +86,9 @@ struct ferry_depot {
         uint32_t size;
     } sizes[FERRY_DEPOT_ENGINE_SIZES];
     unsigned sizes_next;
+    // Builds that devices should run: they never change either.
+    struct ferry_depot_build builds[FERRY_DEPOT_ENGINE_BUILDS];
+    unsigned builds_next;
 };
 
 // Fills self->error; returns status. hint NULL = the status's own.

@@ -3,6 +3,9 @@
 // A claim is proved by the job's id, the worker and the attempt, which goes up with every claim: what a worker says
 // whose claim somebody else has got since is refused. So it does not matter when a claim is thought to have run out too
 // early or too late because a clock has jumped.
+//
+// A claim also holds a device (target), as soon as it is known which: no two claims hold the same one, by a unique
+// index.
 #include <string.h>
 
 #include "depot/device.h"
@@ -129,13 +132,23 @@ struct claiming {
     struct ferry_depot_job *out;
 };
 
-// Those that nobody could bring to an end.
-static int give_up(struct ferry_depot *self)
+// What may be claimed for the device $1 and the chip $2 ('' = any). Two claims at the same moment for one device: the
+// unique index job_target lets one of them in, and the other one looks again.
+#define FREE                                                                                                           \
+    "(state = 0 AND ($1 = '' OR mac = '' OR mac = $1) AND ($2 = '' OR chip = $2)"                                      \
+    " AND NOT EXISTS (SELECT 1 FROM job h WHERE h.state IN (1, 2) AND h.target <> ''"                                  \
+    " AND h.target = CASE WHEN job.mac = '' THEN $1 ELSE job.mac END))"
+
+// Claims that have run out: the job waits for the next one, and lets go of its device. Those that nobody could bring to
+// an end have failed. Worker and attempt stay: that one may go on while nobody else has begun.
+static int let_go(struct ferry_depot *self)
 {
     static const char sql[] =
-        "UPDATE job SET state = 4, status = 'TIMEOUT', words = 'its updaters went silent, one after the other',"
-        " finished = ferry_now(), " CHANGED " WHERE id IN (SELECT id FROM job WHERE silent + 1 >= $1 AND " RUN_OUT
-        " {skip})";
+        "UPDATE job SET silent = silent + 1, bytes_done = 0, state = CASE WHEN silent + 1 >= $1 THEN 4 ELSE 0 END,"
+        " status = CASE WHEN silent + 1 >= $1 THEN 'TIMEOUT' ELSE '' END,"
+        " words = CASE WHEN silent + 1 >= $1 THEN 'its updaters went silent, one after the other' ELSE '' END,"
+        " finished = CASE WHEN silent + 1 >= $1 THEN ferry_now() ELSE 0 END, " CHANGED
+        " WHERE id IN (SELECT id FROM job WHERE " RUN_OUT " {skip})";
     return ferry_depot_query_changes(self,
                                      FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(FERRY_DEPOT_ATTEMPTS)));
 }
@@ -143,29 +156,27 @@ static int give_up(struct ferry_depot *self)
 static int claim(struct ferry_depot *self, void *ctx)
 {
     static const char sql[] =
-        "UPDATE job SET silent = silent + CASE WHEN state = 0 THEN 0 ELSE 1 END, state = 1, worker = $1,"
-        " attempt = attempt + 1, bytes_done = 0, lease = $2, claimed = ferry_now(), renewed = ferry_now(), " CHANGED
-        " WHERE id = (SELECT id FROM job WHERE (state = 0 OR " RUN_OUT ") AND state <= 2"
-        " AND ($3 = '' OR mac = '' OR mac = $3) AND ($4 = '' OR chip = $4) ORDER BY id LIMIT 1 {skip})"
-        " RETURNING " COLUMNS;
+        "UPDATE job SET state = 1, worker = $3, attempt = attempt + 1, bytes_done = 0, lease = $4,"
+        " target = CASE WHEN mac = '' THEN $1 ELSE mac END, claimed = ferry_now(), renewed = ferry_now(), " CHANGED
+        " WHERE id = (SELECT id FROM job WHERE " FREE " ORDER BY id LIMIT 1 {skip}) RETURNING " COLUMNS;
     struct claiming *c = ctx;
-    int status = give_up(self);
+    int status = let_go(self);
     if (status < 0)
         return status;
     return rows(
         self,
-        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->claim->worker),
-                          FERRY_DEPOT_QUERY_NUMBER(c->claim->lease_ms ? c->claim->lease_ms : FERRY_DEPOT_LEASE_MS),
-                          FERRY_DEPOT_QUERY_TEXT(c->claim->mac), FERRY_DEPOT_QUERY_TEXT(c->claim->chip)),
+        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->claim->mac), FERRY_DEPOT_QUERY_TEXT(c->claim->chip),
+                          FERRY_DEPOT_QUERY_TEXT(c->claim->worker),
+                          FERRY_DEPOT_QUERY_NUMBER(c->claim->lease_ms ? c->claim->lease_ms : FERRY_DEPOT_LEASE_MS)),
         c->out, 1);
 }
 
-static int any_to_claim(struct ferry_depot *self)
+static int any_to_claim(struct ferry_depot *self, const struct ferry_depot_claim *what)
 {
+    static const char sql[] = "SELECT id FROM job WHERE state <= 2 AND (" FREE " OR " RUN_OUT ") LIMIT 1";
     int64_t found = 0;
     return ferry_depot_query_number(
-        self,
-        ferry_depot_query_run(self, "SELECT id FROM job WHERE state <= 2 AND (state = 0 OR " RUN_OUT ") LIMIT 1", 0, 0),
+        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(what->mac), FERRY_DEPOT_QUERY_TEXT(what->chip)),
         &found);
 }
 
@@ -178,7 +189,8 @@ int ferry_depot_job_claim(struct ferry_depot *self, const struct ferry_depot_cla
     if (status >= 0)
         status = ferry_depot_query_check(self, "the chip", what->chip, FERRY_DEPOT_CHIP);
     if (status >= 0)
-        status = any_to_claim(self); // most of the time there is nothing, and nothing needs to be locked to see that
+        status =
+            any_to_claim(self, what); // most of the time there is nothing, and nothing needs to be locked to see that
     return status <= 0 ? status : ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, claim, &c);
 }
 
@@ -189,6 +201,7 @@ struct reporting {
     const char *worker;
     uint32_t attempt;
     const struct ferry_depot_report *report;
+    bool device_taken; // it was given back: another claim holds the device
 };
 
 static int not_yours(struct ferry_depot *self, int64_t id)
@@ -200,21 +213,28 @@ static int not_yours(struct ferry_depot *self, int64_t id)
         (long long)id);
 }
 
+// Also of a claim that has run out, while nobody else has the job or its device.
+#define MINE "id = $1 AND worker = $2 AND attempt = $3 AND state <= 2"
+
 static int go_on(struct ferry_depot *self, const struct reporting *r)
 {
     static const char sql[] =
-        "UPDATE job SET state = 2, bytes_done = $1, bytes_total = $2, renewed = ferry_now(), " CHANGED
-        " WHERE id = $3 AND worker = $4 AND attempt = $5 AND state IN (1, 2)";
+        "UPDATE job SET state = 2, bytes_done = $4, bytes_total = $5, renewed = ferry_now(),"
+        " silent = silent - CASE WHEN state = 0 THEN 1 ELSE 0 END,"
+        " target = CASE WHEN mac <> '' THEN mac WHEN $6 <> '' THEN $6 ELSE target END, " CHANGED " WHERE " MINE
+        " AND NOT EXISTS (SELECT 1 FROM job h WHERE h.state IN (1, 2) AND h.target <> '' AND h.id <> job.id"
+        " AND h.target = CASE WHEN job.mac <> '' THEN job.mac WHEN $6 <> '' THEN $6 ELSE job.target END)";
     return ferry_depot_query_changes(
-        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_done),
-                                FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_total), FERRY_DEPOT_QUERY_NUMBER(r->id),
-                                FERRY_DEPOT_QUERY_TEXT(r->worker), FERRY_DEPOT_QUERY_NUMBER(r->attempt)));
+        self,
+        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_TEXT(r->worker),
+                          FERRY_DEPOT_QUERY_NUMBER(r->attempt), FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_done),
+                          FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_total), FERRY_DEPOT_QUERY_TEXT(r->report->mac)));
 }
 
 static int give_back(struct ferry_depot *self, const struct reporting *r)
 {
-    static const char sql[] = "UPDATE job SET state = 0, bytes_done = 0, worker = '', " CHANGED
-                              " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state IN (1, 2)";
+    static const char sql[] =
+        "UPDATE job SET state = 0, bytes_done = 0, worker = '', target = '', " CHANGED " WHERE " MINE;
     return ferry_depot_query_changes(self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id),
                                                              FERRY_DEPOT_QUERY_TEXT(r->worker),
                                                              FERRY_DEPOT_QUERY_NUMBER(r->attempt)));
@@ -223,45 +243,57 @@ static int give_back(struct ferry_depot *self, const struct reporting *r)
 static int finish(struct ferry_depot *self, const struct reporting *r)
 {
     static const char sql[] =
-        "UPDATE job SET state = $1, status = $2, words = $3, bytes_written = $4, bytes_skipped = $5, retries = $6,"
-        " elapsed = $7, bytes_done = CASE WHEN $1 = 3 THEN bytes_total ELSE bytes_done END,"
-        " mac = CASE WHEN mac = '' THEN $8 ELSE mac END, finished = ferry_now(), " CHANGED
-        " WHERE id = $9 AND worker = $10 AND attempt = $11 AND state IN (1, 2)";
+        "UPDATE job SET state = $4, status = $5, words = $6, bytes_written = $7, bytes_skipped = $8, retries = $9,"
+        " elapsed = $10, bytes_done = CASE WHEN $4 = 3 THEN bytes_total ELSE bytes_done END, mac = CASE"
+        " WHEN mac <> '' THEN mac WHEN $11 <> '' THEN $11 WHEN $4 = 3 THEN target ELSE '' END,"
+        " finished = ferry_now(), " CHANGED " WHERE " MINE;
     const struct ferry_depot_report *p = r->report;
     bool done = p->state == FERRY_DEPOT_JOB_DONE;
     const char *status = p->status ? p->status : done ? "OK" : "UNKNOWN";
     return ferry_depot_query_changes(
-        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(p->state), FERRY_DEPOT_QUERY_TEXT(status),
-                                FERRY_DEPOT_QUERY_TEXT(p->text), FERRY_DEPOT_QUERY_NUMBER(p->bytes_written),
-                                FERRY_DEPOT_QUERY_NUMBER(p->bytes_skipped), FERRY_DEPOT_QUERY_NUMBER(p->retries),
-                                FERRY_DEPOT_QUERY_NUMBER(p->elapsed_ms), FERRY_DEPOT_QUERY_TEXT(done ? p->mac : 0),
-                                FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_TEXT(r->worker),
-                                FERRY_DEPOT_QUERY_NUMBER(r->attempt)));
+        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_TEXT(r->worker),
+                                FERRY_DEPOT_QUERY_NUMBER(r->attempt), FERRY_DEPOT_QUERY_NUMBER(p->state),
+                                FERRY_DEPOT_QUERY_TEXT(status), FERRY_DEPOT_QUERY_TEXT(p->text),
+                                FERRY_DEPOT_QUERY_NUMBER(p->bytes_written), FERRY_DEPOT_QUERY_NUMBER(p->bytes_skipped),
+                                FERRY_DEPOT_QUERY_NUMBER(p->retries), FERRY_DEPOT_QUERY_NUMBER(p->elapsed_ms),
+                                FERRY_DEPOT_QUERY_TEXT(done ? p->mac : 0)));
 }
 
-// The device runs the job's build now.
+// The device runs the job's build now, or what the report says.
 static int note_device(struct ferry_depot *self, const struct reporting *r)
 {
     static const char sql[] =
         "INSERT INTO device (mac, chip, name, channel, project, version, running, first_seen, last_seen)"
-        " SELECT mac, chip, '', '', project, version, $1, ferry_now(), ferry_now() FROM job WHERE id = $2 AND mac <> ''"
-        " ON CONFLICT (mac) DO UPDATE SET chip = excluded.chip, project = excluded.project,"
-        " version = excluded.version, running = excluded.running, last_seen = excluded.last_seen";
-    return ferry_depot_query_changes(self,
-                                     FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_SHA256(r->report->running_sha256),
-                                                       FERRY_DEPOT_QUERY_NUMBER(r->id)));
+        " SELECT j.mac, j.chip, '', '', CASE WHEN $2 = 1 THEN $3 ELSE j.project END,"
+        " CASE WHEN $4 = 1 THEN $5 ELSE j.version END, CASE WHEN $6 = 1 THEN $7 ELSE COALESCE(b.app_sha256, $7) END,"
+        " ferry_now(), ferry_now() FROM job j LEFT JOIN build b ON b.id = j.build WHERE j.id = $1 AND j.mac <> ''"
+        " ON CONFLICT (mac) DO UPDATE SET project = excluded.project, version = excluded.version,"
+        " chip = CASE WHEN excluded.chip = '' THEN device.chip ELSE excluded.chip END,"
+        " first_seen = CASE WHEN device.first_seen = 0 THEN excluded.first_seen ELSE device.first_seen END,"
+        " running = excluded.running, last_seen = excluded.last_seen";
+    static const uint8_t none[FERRY_SHA256_SIZE];
+    const struct ferry_depot_report *p = r->report;
+    return ferry_depot_query_changes(
+        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_NUMBER(p->project != 0),
+                                FERRY_DEPOT_QUERY_TEXT(p->project), FERRY_DEPOT_QUERY_NUMBER(p->version != 0),
+                                FERRY_DEPOT_QUERY_TEXT(p->version), FERRY_DEPOT_QUERY_NUMBER(p->running_sha256 != 0),
+                                FERRY_DEPOT_QUERY_SHA256(p->running_sha256 ? p->running_sha256 : none)));
 }
 
 static int report(struct ferry_depot *self, void *ctx)
 {
-    const struct reporting *r = ctx;
+    struct reporting *r = ctx;
     enum ferry_depot_job_state state = r->report->state;
     int status = state == FERRY_DEPOT_JOB_RUNNING  ? go_on(self, r)
                  : state == FERRY_DEPOT_JOB_QUEUED ? give_back(self, r)
                                                    : finish(self, r);
+    if (status == 0 && state == FERRY_DEPOT_JOB_RUNNING) {
+        status = give_back(self, r); // it was the device, if this claim still is one
+        r->device_taken = status > 0;
+    }
     if (status == 0)
         return not_yours(self, r->id);
-    if (status > 0 && state == FERRY_DEPOT_JOB_DONE && r->report->running_sha256)
+    if (status > 0 && state == FERRY_DEPOT_JOB_DONE)
         status = note_device(self, r);
     return status;
 }
@@ -276,6 +308,10 @@ static int check_report(struct ferry_depot *self, const char *worker, const stru
         status = ferry_depot_query_check(self, "the status", r->status, sizeof((struct ferry_depot_job *)0)->status);
     if (status >= 0)
         status = ferry_depot_query_check(self, "the text", r->text, FERRY_DEPOT_NOTE);
+    if (status >= 0)
+        status = ferry_depot_query_check(self, "the project", r->project, FERRY_DEPOT_TEXT);
+    if (status >= 0)
+        status = ferry_depot_query_check(self, "the version", r->version, FERRY_DEPOT_TEXT);
     if (status >= 0 && r->mac && *r->mac)
         status = ferry_depot_device_check_mac(self, r->mac);
     return status;
@@ -290,6 +326,10 @@ int ferry_depot_job_report(struct ferry_depot *self, int64_t id, const char *wor
     if (status >= 0)
         status = ferry_depot_query_transaction(self, progress ? FERRY_DEPOT_ENGINE_RELAXED : FERRY_DEPOT_ENGINE_WRITE,
                                                report, &r);
+    if (status >= 0 && r.device_taken)
+        return ferry_depot_engine_fail(self, FERRY_ERR_CANCELLED, "stop; claim the next one",
+                                       "another updater is at work on the device of job %lld: the job waits again",
+                                       (long long)id);
     return status < 0 ? status : FERRY_OK;
 }
 

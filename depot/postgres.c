@@ -231,7 +231,8 @@ static void store64be(uint8_t *out, uint64_t value)
         out[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-static int run(struct ferry_depot *self, const char *sql, const struct ferry_depot_engine_value *values, size_t count)
+static int execute(struct ferry_depot *self, const char *sql, const struct ferry_depot_engine_value *values,
+                   size_t count)
 {
     struct postgres *s = state_of(self);
     uint8_t numbers[VALUES][8];
@@ -260,6 +261,16 @@ static int run(struct ferry_depot *self, const char *sql, const struct ferry_dep
     int status = fail(self, s->result, "the depot did not do it");
     done(self);
     return status;
+}
+
+// Once more on a new connection when it broke, outside of a transaction: such a statement reads, or may be done twice.
+static int run(struct ferry_depot *self, const char *sql, const struct ferry_depot_engine_value *values, size_t count)
+{
+    struct postgres *s = state_of(self);
+    bool was_there = PQstatus(s->connection) == CONNECTION_OK;
+    int status = execute(self, sql, values, count);
+    bool again = status < 0 && was_there && !s->transaction && PQstatus(s->connection) != CONNECTION_OK;
+    return again ? execute(self, sql, values, count) : status;
 }
 
 static int next(struct ferry_depot *self)
@@ -299,6 +310,8 @@ static int begin(struct ferry_depot *self, enum ferry_depot_engine_how how)
                                       "BEGIN; SET LOCAL synchronous_commit TO OFF"};
     done(self);
     int status = ready(self);
+    if (how == FERRY_DEPOT_ENGINE_SINGLE)
+        return status;
     if (status >= 0)
         status = script(self, sql[how]);
     if (status < 0 && PQstatus(state_of(self)->connection) != CONNECTION_OK) { // it broke while nobody looked
@@ -314,6 +327,8 @@ static int commit(struct ferry_depot *self)
 {
     struct postgres *s = state_of(self);
     done(self);
+    if (!s->transaction) // a single statement
+        return FERRY_OK;
     PGresult *result = PQexec(s->connection, "COMMIT");
     // A transaction that has failed answers ROLLBACK.
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;

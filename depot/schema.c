@@ -51,6 +51,15 @@ static const char *const steps[FERRY_DEPOT_SCHEMA_VERSION] = {
     // 3: tokens
     ("CREATE TABLE token (id {key}, sha256 {bytes} NOT NULL UNIQUE, name TEXT NOT NULL, scopes BIGINT NOT NULL,"
      " created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL);"),
+    // 4: a device is worked on by one claim. target: the device that a claimed or running job holds, '' = not known.
+    // Of claims that hold the same one already, the oldest keeps it.
+    ("ALTER TABLE job ADD COLUMN target TEXT NOT NULL DEFAULT '';"
+     "UPDATE job SET state = 0 WHERE state IN (1, 2) AND mac <> '' AND EXISTS (SELECT 1 FROM job o"
+     " WHERE o.mac = job.mac AND o.state IN (1, 2) AND o.id < job.id);"
+     "UPDATE job SET target = mac WHERE state <= 2;"
+     "CREATE UNIQUE INDEX job_target ON job (target) WHERE state IN (1, 2) AND target <> '';"
+     // Room for check-ins to change a row within its page.
+     "{pg:ALTER TABLE device SET (fillfactor = 60);}"),
 };
 
 // The version: 0 = an empty database.

@@ -350,7 +350,7 @@ static const void *bytes(struct ferry_depot *self, int column, size_t *len)
 static int begin(struct ferry_depot *self, enum ferry_depot_engine_how how)
 {
     struct sqlite *s = state_of(self);
-    bool relaxed = how == FERRY_DEPOT_ENGINE_RELAXED;
+    bool relaxed = how == FERRY_DEPOT_ENGINE_RELAXED || how == FERRY_DEPOT_ENGINE_SINGLE;
     done(self);
     rest(self);
     if (relaxed != s->relaxed &&
@@ -358,6 +358,8 @@ static int begin(struct ferry_depot *self, enum ferry_depot_engine_how how)
             SQLITE_OK)
         return fail(self, "the depot cannot be changed");
     s->relaxed = relaxed;
+    if (how == FERRY_DEPOT_ENGINE_SINGLE)
+        return FERRY_OK;
     const char *sql = how == FERRY_DEPOT_ENGINE_READ ? "BEGIN" : "BEGIN IMMEDIATE";
     return sqlite3_exec(s->db, sql, 0, 0, 0) == SQLITE_OK ? FERRY_OK : fail(self, "the depot cannot be changed");
 }
@@ -365,6 +367,8 @@ static int begin(struct ferry_depot *self, enum ferry_depot_engine_how how)
 static int commit(struct ferry_depot *self)
 {
     done(self);
+    if (sqlite3_get_autocommit(state_of(self)->db)) // a single statement: it was committed at its end
+        return FERRY_OK;
     return sqlite3_exec(state_of(self)->db, "COMMIT", 0, 0, 0) == SQLITE_OK ? FERRY_OK
                                                                             : fail(self, "the depot was not changed");
 }

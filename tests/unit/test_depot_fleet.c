@@ -218,6 +218,185 @@ static void cancelled_and_given_back(void **state)
     assert_int_equal(report(rig->depot, &again, FERRY_DEPOT_JOB_CANCELLED), FERRY_ERR_ARG);
 }
 
+// ---- one device, one claim ----
+
+#define MAC_A "24:0a:c4:00:01:10"
+#define MAC_B "24:0a:c4:00:01:11"
+
+static int claim_for(struct ferry_depot *depot, const char *worker, const char *mac, struct ferry_depot_job *job)
+{
+    return ferry_depot_job_claim(depot, &(struct ferry_depot_claim){.worker = worker, .mac = mac}, job);
+}
+
+static void a_device_is_worked_on_by_one(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job one, two, three;
+    int64_t first, second, any, build = depot_rig_build(rig, "p", "1", "esp32", 100, 1);
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, MAC_A, &first));
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, MAC_A, &second));
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, "", &any));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &one), 1);
+    assert_int_equal(one.id, first);
+    assert_int_equal(claim_for(rig->depot, "b", MAC_A, &two), 0); // neither its second job nor the one for any
+    assert_int_equal(claim_for(rig->depot, "b", MAC_B, &two), 1);
+    assert_int_equal(two.id, any);
+    assert_int_equal(claim_for(rig->depot, "c", 0, &three), 0); // only the second one is left, and its device is held
+    GOOD(rig->depot, report(rig->depot, &one, FERRY_DEPOT_JOB_DONE));
+    assert_int_equal(claim_for(rig->depot, "c", 0, &three), 1);
+    assert_int_equal(three.id, second);
+}
+
+// A job for any device, claimed for one: that one is held.
+static void a_job_for_any_holds_what_it_was_claimed_for(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job one, two;
+    struct ferry_depot_device device;
+    int64_t any, named, build = depot_rig_build(rig, "p", "1", "esp32", 100, 1);
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, "", &any));
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, MAC_A, &named));
+    assert_int_equal(claim_for(rig->depot, "a", MAC_A, &one), 1);
+    assert_int_equal(one.id, any);
+    assert_int_equal(claim_for(rig->depot, "b", MAC_A, &two), 0);
+    assert_int_equal(claim_for(rig->depot, "b", 0, &two), 0);
+    depot_rig_jump(rig, 61000); // the first one has died: it lets go of the device as well
+    assert_int_equal(claim_for(rig->depot, "b", MAC_A, &two), 1);
+    assert_int_equal(two.id, any); // the older one first
+    assert_int_equal(report(rig->depot, &one, FERRY_DEPOT_JOB_RUNNING), FERRY_ERR_CANCELLED);
+    GOOD(rig->depot, report(rig->depot, &two, FERRY_DEPOT_JOB_DONE)); // which device, the claim has said
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+    assert_string_equal(device.project, "p");
+    assert_int_equal(claim_for(rig->depot, "b", MAC_A, &two), 1);
+    assert_int_equal(two.id, named);
+}
+
+// A claim that ran out may go on, but not on a device that somebody else holds by now.
+static void a_late_one_finds_its_device_taken(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job late, other, again;
+    int64_t first, second, build = depot_rig_build(rig, "p", "1", "esp32", 100, 1);
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, MAC_A, &first));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &late), 1);
+    depot_rig_jump(rig, 61000);
+    assert_int_equal(claim_for(rig->depot, "b", MAC_B, &other), 0); // the job is seen to have run out
+    GOOD(rig->depot, ferry_depot_job_get(rig->depot, first, &again));
+    assert_int_equal(again.state, FERRY_DEPOT_JOB_QUEUED);
+    GOOD(rig->depot, report(rig->depot, &late, FERRY_DEPOT_JOB_RUNNING)); // nobody else has begun
+    assert_int_equal(claim_for(rig->depot, "b", 0, &other), 0);
+    depot_rig_jump(rig, 61000);
+    GOOD(rig->depot,
+         ferry_depot_job_add(rig->depot, depot_rig_build(rig, "p", "2", "esp32c3", 100, 2), MAC_A, &second));
+    assert_int_equal(
+        ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "b", .chip = "esp32c3"}, &other), 1);
+    assert_int_equal(report(rig->depot, &late, FERRY_DEPOT_JOB_RUNNING), FERRY_ERR_CANCELLED);
+    assert_non_null(strstr(ferry_depot_error(rig->depot)->what, "another updater is at work on the device"));
+    GOOD(rig->depot, ferry_depot_job_get(rig->depot, first, &again));
+    assert_int_equal(again.state, FERRY_DEPOT_JOB_QUEUED);
+    GOOD(rig->depot, report(rig->depot, &other, FERRY_DEPOT_JOB_FAILED));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &again), 1);
+    assert_int_equal(again.id, first);
+}
+
+// Which device it is can turn out when the updater has connected to it.
+static void a_report_takes_hold_of_its_device(void **state)
+{
+    static const struct ferry_depot_report running = {.state = FERRY_DEPOT_JOB_RUNNING, .mac = MAC_A};
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job one, two, three;
+    int64_t id, build = depot_rig_build(rig, "p", "1", "esp32", 100, 1);
+    for (int i = 0; i < 2; i++)
+        GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, "", &id));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &one), 1);
+    assert_int_equal(claim_for(rig->depot, "b", 0, &two), 1);
+    GOOD(rig->depot, ferry_depot_job_report(rig->depot, one.id, "a", one.attempt, &running));
+    GOOD(rig->depot, ferry_depot_job_report(rig->depot, one.id, "a", one.attempt, &running)); // its own
+    assert_int_equal(ferry_depot_job_report(rig->depot, two.id, "b", two.attempt, &running), FERRY_ERR_CANCELLED);
+    assert_int_equal(claim_for(rig->depot, "c", MAC_A, &three), 0);
+    assert_int_equal(claim_for(rig->depot, "c", MAC_B, &three), 1); // it was given back
+    assert_int_equal(three.id, two.id);
+}
+
+// What a done report leaves in the device's row.
+static void done_says_what_runs(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_job job;
+    struct ferry_depot_build build;
+    struct ferry_depot_device device;
+    enum ferry_depot_answer answer;
+    int64_t id, which = depot_rig_build(rig, "blink", "1", "esp32", 100, 1);
+    GOOD(rig->depot, ferry_depot_build_get(rig->depot, which, &build));
+    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", which));
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, which, MAC_A, &id));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &job), 1);
+    GOOD(rig->depot, report(rig->depot, &job, FERRY_DEPOT_JOB_DONE));
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+    assert_string_equal(device.project, "blink");
+    assert_string_equal(device.chip, "esp32");
+    assert_memory_equal(device.running_sha256, build.app_sha256, 32);
+    GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "stable"));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+    assert_int_equal(answer, FERRY_DEPOT_CURRENT);
+    // A job for any device, whose report says the device and what it runs in words of its own.
+    GOOD(rig->depot, ferry_depot_job_add(rig->depot, which, "", &id));
+    assert_int_equal(claim_for(rig->depot, "a", 0, &job), 1);
+    GOOD(rig->depot,
+         ferry_depot_job_report(rig->depot, id, "a", job.attempt,
+                                &(struct ferry_depot_report){
+                                    .state = FERRY_DEPOT_JOB_DONE, .mac = MAC_B, .project = "blonk", .version = "7"}));
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &device));
+    assert_string_equal(device.project, "blonk");
+    assert_string_equal(device.version, "7");
+}
+
+// ---- blank chips ----
+
+static void a_blank_chip_is_told_what_it_was(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_device blank = {.mac = MAC_A, .chip = "esp32"}, got;
+    struct ferry_depot_build build;
+    enum ferry_depot_answer answer;
+    int64_t old = depot_rig_build(rig, "blink", "1", "esp32", 100, 1), id;
+    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", old));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_NOTHING); // nobody knows
+    GOOD(rig->depot,
+         ferry_depot_device_change(rig->depot, MAC_A,
+                                   &(struct ferry_depot_device_change){.project = "blink", .channel = "stable"}));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_UPDATE);
+    assert_int_equal(build.id, old);
+    // Written down before it was ever seen: its chip has to be said.
+    assert_int_equal(ferry_depot_device_change(rig->depot, MAC_B, &(struct ferry_depot_device_change){.name = "x"}),
+                     FERRY_ERR_STORAGE_MISSING);
+    GOOD(rig->depot, ferry_depot_device_change(rig->depot, MAC_B,
+                                               &(struct ferry_depot_device_change){
+                                                   .chip = "esp32", .project = "blink", .channel = "stable"}));
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
+    assert_true(got.first_seen_ms == 0 && got.last_seen_ms == 0);
+    strcpy(blank.mac, MAC_B);
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_UPDATE);
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
+    assert_true(got.first_seen_ms > 0 && got.first_seen_ms == got.last_seen_ms);
+    assert_string_equal(got.project, "blink");
+    // The channel moves on, and the answer with it; then the build goes.
+    id = depot_rig_build(rig, "blink", "2", "esp32", 100, 2);
+    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", id));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    assert_string_equal(build.version, "2");
+    GOOD(rig->depot, ferry_depot_build_remove(rig->depot, id, true));
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    assert_int_equal(answer, FERRY_DEPOT_NOTHING);
+    strcpy(blank.project, "blank"); // what it says goes before
+    GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
+    assert_string_equal(got.project, "blank");
+}
+
 static void live_view_misses_nothing(void **state)
 {
     struct depot_rig *rig = *state;
@@ -303,6 +482,12 @@ int main(void)
         CASE(a_clock_that_goes_back_does_not_block),
         CASE(a_job_that_kills_updaters_ends),
         CASE(cancelled_and_given_back),
+        CASE(a_device_is_worked_on_by_one),
+        CASE(a_job_for_any_holds_what_it_was_claimed_for),
+        CASE(a_late_one_finds_its_device_taken),
+        CASE(a_report_takes_hold_of_its_device),
+        CASE(done_says_what_runs),
+        CASE(a_blank_chip_is_told_what_it_was),
         CASE(live_view_misses_nothing),
         CASE(tokens),
         CASE(figures),

@@ -19,7 +19,7 @@
 #include "ferry/base/status.h"
 #include "tests/support/depot_rig.h"
 
-enum { JOBS = 40, WORKERS = 5, LEASE_MS = 500, ADDERS = 30 };
+enum { JOBS = 40, DEVICES = 3, DEVICE_JOBS = 42, WORKERS = 5, LEASE_MS = 500, ADDERS = 30 };
 
 static uint32_t lease_ms = LEASE_MS;
 
@@ -156,7 +156,7 @@ static int64_t open_jobs(struct depot_rig *rig)
 // No two claims are the same claim, and no job was done twice.
 static void check_log(const char *path)
 {
-    static unsigned claimed[JOBS + 1][64], done[JOBS + 1];
+    static unsigned claimed[DEVICE_JOBS + 1][64], done[DEVICE_JOBS + 1];
     char what[16];
     long long id;
     unsigned attempt;
@@ -165,7 +165,7 @@ static void check_log(const char *path)
     FILE *log = fopen(path, "r");
     assert_non_null(log);
     while (fscanf(log, "%15s %lld %u", what, &id, &attempt) == 3) {
-        assert_true(id >= 1 && id <= JOBS && attempt < 64);
+        assert_true(id >= 1 && id <= DEVICE_JOBS && attempt < 64);
         if (strcmp(what, "claimed") == 0)
             assert_int_equal(++claimed[id][attempt], 1);
         else
@@ -240,6 +240,92 @@ static void claimed_exactly_once(void **state)
     rig->depot = depot_rig_open(rig);
 }
 
+// ---- one device, one claim ----
+
+// Holds a lock of its own for each device while it has a claim for it: two at once would be seen here.
+static int take_device(const char *path, const char *mac)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s.%s", path, mac);
+    return open(name, O_CREAT | O_EXCL | O_WRONLY, 0666);
+}
+
+static void leave_device(const char *path, const char *mac)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s.%s", path, mac);
+    unlink(name);
+}
+
+// Works on jobs for devices: a claim names the device every other time, and the job every other time.
+static void work_on_devices(struct depot_rig *rig, const char *path, uint32_t seed)
+{
+    char name[24], mac[FERRY_DEPOT_MAC];
+    struct ferry_depot *depot = depot_rig_open(rig);
+    snprintf(name, sizeof name, "worker-%u", (unsigned)seed);
+    for (;;) {
+        struct ferry_depot_job job;
+        snprintf(mac, sizeof mac, "24:0a:c4:00:01:%02x", (unsigned)(dice(&seed) % DEVICES));
+        struct ferry_depot_claim claim = {.worker = name, .lease_ms = 600000, .mac = dice(&seed) % 3 ? mac : 0};
+        int got = ferry_depot_job_claim(depot, &claim, &job);
+        if (got < 0 && got != FERRY_ERR_BUSY)
+            _exit(8);
+        if (got <= 0) {
+            pause_ms(5);
+            continue;
+        }
+        const char *device = *job.mac ? job.mac : claim.mac;
+        int lock = device ? take_device(path, device) : -2;
+        if (lock == -1)
+            _exit(6); // somebody else is at work on it
+        pause_ms(1 + dice(&seed) % 8);
+        if (lock >= 0) {
+            close(lock);
+            leave_device(path, device);
+        }
+        struct ferry_depot_report report = {.state = FERRY_DEPOT_JOB_DONE};
+        int status = ferry_depot_job_report(depot, job.id, name, job.attempt, &report);
+        for (int i = 0; i < 20 && status == FERRY_ERR_BUSY; i++)
+            status = ferry_depot_job_report(depot, job.id, name, job.attempt, &report);
+        if (status < 0)
+            _exit(7);
+        note(path, "done", &job);
+    }
+}
+
+static void a_device_has_one_claim(void **state)
+{
+    struct depot_rig *rig = *state;
+    char path[] = "/tmp/ferry-claims.XXXXXX", mac[FERRY_DEPOT_MAC];
+    pid_t workers[WORKERS];
+    int64_t id, build = depot_rig_build(rig, "p", "1", "esp32", 1000, 1);
+    close(mkstemp(path));
+    for (int i = 0; i < DEVICE_JOBS; i++) {
+        snprintf(mac, sizeof mac, "24:0a:c4:00:01:%02x", (unsigned)(i % DEVICES));
+        assert_int_equal(ferry_depot_job_add(rig->depot, build, i % 4 ? mac : "", &id), FERRY_OK);
+    }
+    let_go(rig);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        if ((workers[i] = fork()) == 0)
+            work_on_devices(rig, path, i + 1);
+    for (int i = 0; i < 600 && open_jobs(rig) > 0; i++)
+        pause_ms(50);
+    for (int i = 0; i < WORKERS; i++) {
+        int code;
+        kill(workers[i], SIGKILL);
+        waitpid(workers[i], &code, 0);
+        if (!WIFSIGNALED(code))
+            fail_msg("a worker ended by itself: %d", WEXITSTATUS(code));
+    }
+    for (int i = 0; i < DEVICES; i++) {
+        snprintf(mac, sizeof mac, "24:0a:c4:00:01:%02x", (unsigned)i);
+        leave_device(path, mac);
+    }
+    assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM job WHERE state = 3 AND attempt = 1"), DEVICE_JOBS);
+    check_log(path);
+    rig->depot = depot_rig_open(rig);
+}
+
 // ---- migrations ----
 
 static void open_at_once(struct depot_rig *rig)
@@ -285,23 +371,118 @@ static void many_make_it_at_once(void **state)
     rig->depot = depot_rig_open(rig);
 }
 
-// What version 1 left is what the later versions find: their tables taken away again.
+// A depot as the program of that version made it, and nothing later.
+static void make_old(struct depot_rig *rig, int version)
+{
+    struct ferry_depot old = {.engine = rig->postgres ? &ferry_depot_engine_postgres : &ferry_depot_engine_sqlite,
+                              .cfg = {.url = rig->url, .digest = &rig->digest, .busy_ms = 5000},
+                              .url = rig->url};
+    char command[400];
+    let_go(rig);
+    snprintf(command, sizeof command, "rm -f '%s'*", rig->url);
+    if (rig->postgres)
+        depot_rig_sql(rig, 0, 0, "DROP SCHEMA ferry CASCADE");
+    else
+        assert_int_equal(system(command), 0);
+    assert_int_equal(old.engine->open(&old), FERRY_OK);
+    assert_int_equal(ferry_depot_schema_migrate(&old, version), FERRY_OK);
+    old.engine->close(&old);
+    assert_int_equal(depot_rig_count(rig, "SELECT version FROM ferry_schema"), version);
+}
+
+#define NONE "'0000'"
+// One row of everything that the version has. Two claims for one device, as versions 2 and 3 gave them.
+static void fill_old(struct depot_rig *rig, int version)
+{
+    depot_rig_sql(rig, 0, 0,
+                  "INSERT INTO build (sha256, kind, chip, project, version, idf, built, note, flash_size, size,"
+                  " file_count, app_sha256, app_image_sha256, app_elf_sha256, layout, added) VALUES"
+                  " (" NONE ", 'app', 'esp32', 'old', '1', '', '', '', 0, 5, 1, " NONE ", " NONE ", " NONE ", '', 1);"
+                  "INSERT INTO channel VALUES ('old', 'esp32', 'stable', 1, 1)");
+    if (version >= 2)
+        depot_rig_sql(rig, 0, 0,
+                      "INSERT INTO device VALUES ('24:0a:c4:00:01:10', 'esp32', 'k', 'stable', 'old', '0', " NONE
+                      ", 1, 2)");
+    for (int i = 1; i <= 4 && version >= 2; i++) // two claims for one device, another's, and one that waits
+        depot_rig_sql(rig, 0, 0,
+                      "INSERT INTO job (state, build, project, version, chip, mac, worker, attempt, silent, revision,"
+                      " bytes_done, bytes_total, status, words, bytes_written, bytes_skipped, retries, elapsed, lease,"
+                      " created, claimed, renewed, finished, changed) VALUES (%d, 1, 'old', '1', 'esp32',"
+                      " '24:0a:c4:00:01:1%d', 'w%d', 1, 0, 1, 0, 5, '', '', 0, 0, 0, 0, 60000, 1, 1, %s, 0, 1)",
+                      i == 4 ? 0 : 1 + i % 2, i / 3, i,
+                      rig->postgres ? "ferry_now()" : "CAST(strftime('%s', 'now') AS INTEGER) * 1000");
+}
+
+static int report_running(struct depot_rig *rig, int64_t id, const char *worker)
+{
+    return ferry_depot_job_report(rig->depot, id, worker, 1,
+                                  &(struct ferry_depot_report){.state = FERRY_DEPOT_JOB_RUNNING});
+}
+
+static void check_old(struct depot_rig *rig, int version)
+{
+    struct ferry_depot_build build;
+    struct ferry_depot_device device;
+    struct ferry_depot_job job;
+    int64_t id;
+    assert_int_equal(ferry_depot_find(rig->depot, "old@stable", 0, &build, 1), 1);
+    assert_int_equal(ferry_depot_job_add(rig->depot, build.id, "24:0a:c4:00:01:19", &id), FERRY_OK);
+    assert_int_equal(ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "new"}, &job), 1);
+    if (version < 2)
+        return;
+    assert_int_equal(ferry_depot_device_get(rig->depot, "24:0a:c4:00:01:10", &device), FERRY_OK);
+    assert_string_equal(device.name, "k");
+    assert_int_equal(job.id, id); // 2 and 4 wait for the devices that 1 and 3 hold
+    assert_int_equal(report_running(rig, 1, "w1"), FERRY_OK);
+    assert_int_equal(report_running(rig, 2, "w2"), FERRY_ERR_CANCELLED);
+    assert_int_equal(report_running(rig, 3, "w3"), FERRY_OK);
+}
+
 static void many_bring_it_up_to_date_at_once(void **state)
 {
     struct depot_rig *rig = *state;
-    struct ferry_depot_build build;
-    int was;
-    int64_t id = depot_rig_build(rig, "old", "1", "esp32", 100000, 1);
-    let_go(rig);
-    depot_rig_sql(rig, 0, 0,
-                  "DROP TABLE token; DROP TABLE job; DROP TABLE device; UPDATE ferry_schema SET version = 1");
-    open_at_once(rig);
+    for (int version = 1; version < FERRY_DEPOT_SCHEMA_VERSION; version++) {
+        make_old(rig, version);
+        fill_old(rig, version);
+        open_at_once(rig);
+        rig->depot = depot_rig_open(rig);
+        check_old(rig, version);
+    }
+}
+
+// Processes that are killed while they bring it up to date: one that comes later finishes.
+static void killed_while_bringing_it_up_to_date(void **state)
+{
+    struct depot_rig *rig = *state;
+    uint32_t random = 11;
+    make_old(rig, 1);
+    fill_old(rig, 1);
+    for (int i = 0; i < 12; i++) {
+        struct ferry_depot *depot;
+        struct ferry_depot_error error;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(depot_rig_try(rig, &depot, &error) < 0);
+        usleep(500 + dice(&random) % (rig->postgres ? 40000 : 8000));
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, 0, 0), pid);
+    }
     rig->depot = depot_rig_open(rig);
-    assert_int_equal(ferry_depot_schema(rig->depot, &was), FERRY_DEPOT_SCHEMA_VERSION);
-    assert_int_equal(was, FERRY_DEPOT_SCHEMA_VERSION);
-    assert_int_equal(ferry_depot_build_get(rig->depot, id, &build), FERRY_OK);
-    assert_string_equal(build.project, "old");
-    assert_int_equal(ferry_depot_job_add(rig->depot, id, "", &id), FERRY_OK);
+    check_old(rig, 1);
+}
+
+// A step that was released is never changed: version 3 is what the program of that version made.
+static void steps_stay_as_they_were(void **state)
+{
+    struct depot_rig *rig = *state;
+    char command[600];
+    if (rig->postgres)
+        return;
+    make_old(rig, 3);
+    snprintf(command, sizeof command, "sqlite3 '%s' .schema | cmp - '%s/vectors/depot/schema-3.sql'", rig->url,
+             FERRY_TESTS_DIR);
+    assert_int_equal(system(command), 0);
+    rig->depot = depot_rig_open(rig);
 }
 
 // A step that fails leaves the version before it, whole.
@@ -346,8 +527,11 @@ int main(void)
         CASE(killed_while_adding),
         CASE(claimed_by_one),
         CASE(claimed_exactly_once),
+        CASE(a_device_has_one_claim),
         CASE(many_make_it_at_once),
         CASE(many_bring_it_up_to_date_at_once),
+        CASE(killed_while_bringing_it_up_to_date),
+        CASE(steps_stay_as_they_were),
         CASE(a_failed_step_leaves_the_old_version),
         CASE(a_newer_one_is_refused),
     };
