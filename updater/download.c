@@ -12,7 +12,7 @@
 #include "updater/json.h"
 #include "updater/path.h"
 
-#define FILES 32
+#define FILES FERRY_CARGO_MAX_REGIONS
 #define DEPOT "depot:"
 
 static bool begins(const char *text, const char *with)
@@ -118,7 +118,7 @@ static int want(struct build *b, const char *path)
 {
     char joined[FERRY_CARGO_PATH];
     if (b->count == FILES)
-        return unfit(b, "it names more than 32 files");
+        return unfit(b, "it names more files than can be fetched");
     int status = ferry_path_join(joined, sizeof joined, b->folder, "", path, b->work->fault);
     if (status < 0)
         return status;
@@ -273,7 +273,11 @@ static int own_folder(struct build *b, const cJSON *json)
     int status = sha256 ? download_key(b->work, text, key) : unfit(b, "the depot's answer has no SHA-256");
     if (status >= 0 && !ferry_path_under(b->folder, sizeof b->folder, b->work->cfg->folder, key))
         return unfit(b, "the cache folder's path is too long");
-    return status < 0 ? status : make_folder(b->work, b->folder);
+    if (status >= 0)
+        status = make_folder(b->work, b->folder);
+    if (status >= 0)
+        download_cache_use(b->work, key);
+    return status;
 }
 
 // The depot's description becomes a ferry.json, which says what goes where. An app alone needs none.
@@ -309,8 +313,10 @@ static int read_description(struct build *b, const char *url, char *text, size_t
     int status = client->open(client->ctx, &fetch, &reply), n = 0;
     if (status < 0) {
         ferry_fault_set(b->work->fault, status, b->url, "%.230s", client->reason(client->ctx));
-        ferry_fault_hint(b->work->fault, "is the server there, and its certificate one that this computer trusts? "
-                                         "(FERRY_CA=FILE names the signer's)");
+        ferry_fault_hint(b->work->fault,
+                         "is the server there, and its certificate one that is trusted here? (%s names "
+                         "the signer's)",
+                         b->work->cfg->ca_name ? b->work->cfg->ca_name : "FERRY_CA=FILE");
         return status;
     }
     *len = 0;
@@ -333,7 +339,8 @@ static int explain_depot(struct build *b, int http, const char *text, size_t len
     if (http == 409)
         ferry_fault_hint(b->work->fault, "name the chip: --chip esp32c3");
     else if (http == 401 || http == 403)
-        ferry_fault_hint(b->work->fault, "put a token with scope read or work into FERRY_TOKEN");
+        ferry_fault_hint(b->work->fault, "put a token with scope read or work into %s",
+                         b->work->cfg->token_name ? b->work->cfg->token_name : "FERRY_TOKEN");
     else if (hint)
         ferry_fault_hint(b->work->fault, "%.200s", hint);
     cJSON_Delete(json);
@@ -426,6 +433,8 @@ int ferry_download(const struct ferry_download_cfg *cfg, const char *url, struct
         status = make_folder(&work, folder);
     if (status < 0)
         return status;
+    if (!depot)
+        download_cache_use(&work, key);
     if (depot || is_manifest(address))
         return fetch_build(&work, address, folder, depot);
     return fetch_image(&work, address, folder);

@@ -28,6 +28,7 @@ struct file {
     struct ferry_source_http http;
     struct ferry_source source;
     FILE *out;
+    uint32_t unsaved; // bytes since the file was last forced down
     uint8_t *piece;
 };
 
@@ -70,13 +71,15 @@ static bool save_tag(const struct file *f, const char *etag, const char *sha256,
 
 // ---- digests ----
 
-static int hash_file(struct file *f, const char *path, FILE **keep)
+// Of the first `most` bytes; *keep stays open.
+static int hash_file(struct file *f, const char *path, uint32_t most, FILE **keep)
 {
     const struct ferry_digest *digest = f->work->cfg->digest;
     FILE *in = fopen(path, keep ? "r+b" : "rb");
     int status = in ? digest->begin(digest->ctx, FERRY_DIGEST_SHA256) : FERRY_ERR_STORAGE_MISSING;
     size_t n;
-    while (status >= 0 && (n = fread(f->piece, 1, PIECE, in)) > 0)
+    for (; status >= 0 && most > 0 && (n = fread(f->piece, 1, most < PIECE ? most : PIECE, in)) > 0;
+         most -= (uint32_t)n)
         status = digest->update(digest->ctx, f->piece, n);
     if (status >= 0 && ferror(in))
         status = FERRY_ERR_STORAGE_READ;
@@ -102,7 +105,7 @@ static bool lies_there(struct file *f, const struct tag *tag)
 {
     uint8_t sum[FERRY_SHA256_SIZE];
     char hex[65];
-    if (!tag->complete || hash_file(f, f->path, NULL) < 0 || finish_hash(f, sum, hex) < 0)
+    if (!tag->complete || hash_file(f, f->path, UINT32_MAX, NULL) < 0 || finish_hash(f, sum, hex) < 0)
         return false;
     return strcmp(hex, tag->sha256) == 0 && (!f->sha256 || memcmp(sum, f->sha256, sizeof sum) == 0);
 }
@@ -147,9 +150,13 @@ static int explain_source(struct file *f, int status)
     case FERRY_SOURCE_HTTP_STATUS:
         snprintf(what, sizeof what, "the server answers %d%s", http->http_status,
                  http->http_status == 404                               ? ": there is no such file"
-                 : http->http_status == 401 || http->http_status == 403 ? ": it wants a token (FERRY_TOKEN)"
+                 : http->http_status == 401 || http->http_status == 403 ? ": it wants a token that may read"
                                                                         : "");
-        return failed(f, status, what);
+        failed(f, status, what);
+        if (http->http_status == 401 || http->http_status == 403)
+            ferry_fault_hint(work->fault, "put one into %s",
+                             work->cfg->token_name ? work->cfg->token_name : "FERRY_TOKEN");
+        return status;
     case FERRY_SOURCE_HTTP_LENGTH:
         return failed(f, status, "the server does not say how long it is, or sends another length than it says");
     case FERRY_SOURCE_HTTP_TOO_LARGE:
@@ -168,6 +175,9 @@ static int open_source(struct file *f, const struct tag *tag, uint32_t limit)
 {
     const struct ferry_download_cfg *cfg = f->work->cfg;
     long have = tag->complete || tag->etag[0] != '"' ? 0 : part_size(f);
+    if (have > 1 &&
+        have == (long)tag->size) // all had come, and then it was cut: the last byte says whether it still is
+        have--;                  // the same file
     struct ferry_source_http_cfg http = {
         .client = cfg->client,
         .url = f->url,
@@ -188,8 +198,9 @@ static int open_part(struct file *f)
     const struct ferry_digest *digest = f->work->cfg->digest;
     int status = FERRY_OK;
     if (f->http.begin > 0)
-        return hash_file(f, f->part, &f->out) < 0 ? failed(f, FERRY_ERR_STORAGE_READ, "the cache cannot be read")
-                                                  : FERRY_OK;
+        return hash_file(f, f->part, f->http.begin, &f->out) < 0
+                   ? failed(f, FERRY_ERR_STORAGE_READ, "the cache cannot be read")
+                   : FERRY_OK;
     f->out = fopen(f->part, "wb");
     if (!f->out)
         return failed(f, FERRY_ERR_STORAGE_WRITE, strerror(errno));
@@ -203,6 +214,12 @@ static int store(struct file *f, size_t len)
     if (fwrite(f->piece, 1, len, f->out) != len)
         return failed(f, FERRY_ERR_STORAGE_WRITE, strerror(errno));
     f->work->out->fetched += (uint32_t)len;
+    f->unsaved += (uint32_t)len;
+    if (f->unsaved >= FERRY_DOWNLOAD_SYNC) {
+        f->unsaved = 0;
+        if (fflush(f->out) != 0 || fsync(fileno(f->out)) != 0)
+            return failed(f, FERRY_ERR_STORAGE_WRITE, strerror(errno));
+    }
     return digest->update(digest->ctx, f->piece, len);
 }
 
@@ -257,6 +274,8 @@ static int keep(struct file *f)
 static int fetch(struct file *f, const struct tag *tag, uint32_t limit)
 {
     int status = open_source(f, tag, limit);
+    if (status >= 0)
+        status = download_cache_room(f->work, f->name, f->http.size - f->http.begin);
     if (status >= 0)
         status = open_part(f);
     if (status >= 0 && !save_tag(f, f->http.reply.etag, "", false))

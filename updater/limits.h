@@ -54,6 +54,10 @@
 // chip a loss of power takes all that was not forced down.
 #define FERRY_JOURNAL_SYNC (FERRY_LIMITS_SMALL ? 1 : 16)
 #endif
+#ifndef FERRY_DOWNLOAD_SYNC
+// Bytes of a file that is fetched until they are forced down to the card: a loss of power takes at most so many.
+#define FERRY_DOWNLOAD_SYNC ((FERRY_LIMITS_SMALL ? 64u : 1024u) << 10)
+#endif
 #ifndef FERRY_LOG_LINE
 #define FERRY_LOG_LINE (FERRY_LIMITS_SMALL ? 1024 : 2048) // bytes of the longest line; fields are cut to fit
 #endif
