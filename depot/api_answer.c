@@ -93,6 +93,14 @@ bool api_wrong(struct api_call *call, const char *name, const char *what)
     return false;
 }
 
+bool api_take_texts(struct api_call *call, const struct api_text *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!ferry_depot_api_json_text(call->json, texts[i].name, texts[i].into))
+            return api_wrong(call, texts[i].name, "is a text (UTF-8, without control characters)");
+    return true;
+}
+
 const char *api_query(const struct api_call *call, const char *name)
 {
     const char *value = call->request->query(call->request->ctx, name);

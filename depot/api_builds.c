@@ -268,14 +268,11 @@ static bool take_files(struct api_call *call, struct ferry_depot_file *files, si
 void api_add_build(struct api_call *call)
 {
     const char *project = NULL, *version = NULL, *note = NULL, *channel = NULL;
-    const cJSON *json = call->json;
+    const struct api_text texts[] = {
+        {"project", &project}, {"version", &version}, {"note", &note}, {"channel", &channel}};
     size_t count = 0;
-    if (!ferry_depot_api_json_text(json, "project", &project) ||
-        !ferry_depot_api_json_text(json, "version", &version) || !ferry_depot_api_json_text(json, "note", &note) ||
-        !ferry_depot_api_json_text(json, "channel", &channel)) {
-        api_wrong(call, "project, version, note or channel", "is a text without control characters");
+    if (!api_take_texts(call, texts, sizeof texts / sizeof *texts))
         return;
-    }
     struct ferry_depot_file *files = calloc(FERRY_DEPOT_FILES, sizeof *files);
     if (!files)
         api_fail_status(call, 503, FERRY_ERR_NO_MEMORY, "the server is out of memory");

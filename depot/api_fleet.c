@@ -110,16 +110,12 @@ void api_show_device(struct api_call *call)
 
 void api_set_device(struct api_call *call)
 {
-    const char *name = NULL, *channel = NULL;
-    if (!ferry_depot_api_json_text(call->json, "name", &name)) {
-        api_wrong(call, "name", "is a text without control characters");
+    struct ferry_depot_device_change to = {0};
+    const struct api_text texts[] = {
+        {"name", &to.name}, {"channel", &to.channel}, {"project", &to.project}, {"chip", &to.chip}};
+    if (!api_take_texts(call, texts, sizeof texts / sizeof *texts))
         return;
-    }
-    if (!ferry_depot_api_json_text(call->json, "channel", &channel)) {
-        api_wrong(call, "channel", "is a text without control characters");
-        return;
-    }
-    int status = ferry_depot_device_set(call->depot, call->arg[0], name, channel);
+    int status = ferry_depot_device_change(call->depot, call->arg[0], &to);
     if (status < 0) {
         api_fail_depot(call, status);
         return;

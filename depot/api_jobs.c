@@ -105,10 +105,8 @@ void api_add_job(struct api_call *call)
 {
     const char *mac = NULL;
     int64_t build, id;
-    if (!ferry_depot_api_json_text(call->json, "mac", &mac)) {
-        api_wrong(call, "mac", "is a text without control characters");
+    if (!api_take_texts(call, &(struct api_text){"mac", &mac}, 1))
         return;
-    }
     if (!take_build(call, &build))
         return;
     int status = ferry_depot_job_add(call->depot, build, mac, &id);
@@ -139,12 +137,9 @@ void api_claim_job(struct api_call *call)
     struct ferry_depot_claim claim = {0};
     struct ferry_depot_job job;
     uint64_t lease = 0;
-    if (!ferry_depot_api_json_text(call->json, "worker", &claim.worker) ||
-        !ferry_depot_api_json_text(call->json, "mac", &claim.mac) ||
-        !ferry_depot_api_json_text(call->json, "chip", &claim.chip)) {
-        api_wrong(call, "worker, mac or chip", "is a text without control characters");
+    const struct api_text texts[] = {{"worker", &claim.worker}, {"mac", &claim.mac}, {"chip", &claim.chip}};
+    if (!api_take_texts(call, texts, sizeof texts / sizeof *texts))
         return;
-    }
     if (!ferry_depot_api_json_count(call->json, "lease_ms", &lease) || lease > 3600000 || (lease && lease < 1000)) {
         api_wrong(call, "lease_ms", "is a number from 1000 to 3600000");
         return;
@@ -202,15 +197,11 @@ void api_report_job(struct api_call *call)
     uint8_t sha256[FERRY_SHA256_SIZE];
     bool there = false;
     int64_t id;
-    if (!job_id(call, &id) || !take_state(call, &report) || !take_figures(call, &report, &figures))
+    const struct api_text texts[] = {{"worker", &worker},  {"result", &report.status},   {"text", &report.text},
+                                     {"mac", &report.mac}, {"project", &report.project}, {"version", &report.version}};
+    if (!job_id(call, &id) || !take_state(call, &report) || !take_figures(call, &report, &figures) ||
+        !api_take_texts(call, texts, sizeof texts / sizeof *texts))
         return;
-    if (!ferry_depot_api_json_text(call->json, "worker", &worker) ||
-        !ferry_depot_api_json_text(call->json, "result", &report.status) ||
-        !ferry_depot_api_json_text(call->json, "text", &report.text) ||
-        !ferry_depot_api_json_text(call->json, "mac", &report.mac)) {
-        api_wrong(call, "worker, result, text or mac", "is a text without control characters");
-        return;
-    }
     if (!ferry_depot_api_json_sha256(call->json, "sha256", sha256, &there)) {
         api_wrong(call, "sha256", "has 64 hex digits");
         return;
@@ -223,4 +214,6 @@ void api_report_job(struct api_call *call)
     }
     answer_job(call, 200, id);
     api_news_tell(call->api, "jobs");
+    if (report.state == FERRY_DEPOT_JOB_DONE)
+        api_news_tell(call->api, "devices"); // what it runs
 }

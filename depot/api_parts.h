@@ -133,6 +133,12 @@ const char *api_query(const struct api_call *call, const char *name); // NULL = 
 uint32_t api_query_limit(struct api_call *call, uint32_t otherwise, uint32_t max);
 bool api_query_id(struct api_call *call, const char *name, int64_t *out);  // false = answered; 0 when not there
 bool api_wrong(struct api_call *call, const char *name, const char *what); // 400 about a member; false
+struct api_text {
+    const char *name;
+    const char **into; // untouched when the member is not there
+};
+// Members of the body that are texts; false = one is something else: answered.
+bool api_take_texts(struct api_call *call, const struct api_text *texts, size_t count);
 
 // api_auth.c: true = may go on; false = answered.
 bool api_admit(struct api_call *call);
