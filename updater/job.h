@@ -73,6 +73,7 @@ struct ferry_job_cfg {
     bool no_deflate, no_skip, verify_only, dry_run, erase_all;
     // Chooses the cargo once the target is known; 0 or negative with *fault filled. target NULL (link): it is there,
     // and does not say which chip it is. FERRY_ERR_BUSY: not yet (it is being fetched); asked again some 50 ms later.
+    // FERRY_ERR_STATE out of ferry_job_read_target(): asked again when the bytes are there.
     int (*choose)(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault);
     void *choose_ctx;
     // Digest must be given. read_target may be left NULL: the job reads from its target itself.
@@ -107,7 +108,7 @@ struct ferry_job_event {
     uint32_t a[3]; // REGION: as in engine.h
 };
 
-#define FERRY_JOB_READS 4
+#define FERRY_JOB_READS 24
 #define FERRY_JOB_READ_MAX 0x4000u
 #define FERRY_JOB_SEGMENTS 1024
 
@@ -166,6 +167,11 @@ void ferry_job_cancel(struct ferry_job *self, uint32_t now_ms);
 void ferry_job_log(struct ferry_job *self, struct ferry_log *log);
 // Frees what the job holds; cancels it first when it is still going.
 void ferry_job_close(struct ferry_job *self);
+
+// From choose() only: bytes of the target's flash, FERRY_JOB_READ_MAX at most, of FERRY_JOB_READS places in all. 0;
+// FERRY_ERR_STATE: they are being read, to be returned by choose(). FERRY_ERR_UNSUPPORTED (link, or this loader cannot
+// read), FERRY_ERR_SECURE_DOWNLOAD, FERRY_ERR_ARG (too many, too long), FERRY_ERR_NO_MEMORY.
+int ferry_job_read_target(struct ferry_job *self, uint32_t address, uint8_t *buf, size_t len);
 
 // Steps until the job has ended; 0 or its status. tick (NULL allowed) is called after every step; non-zero cancels.
 int ferry_job_run(struct ferry_job *self, const struct ferry_clock *clock, int (*tick)(void *ctx), void *tick_ctx);

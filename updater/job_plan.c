@@ -54,6 +54,11 @@ static int read_target(void *ctx, uint32_t address, uint8_t *buf, size_t len)
     return want_read(self, address, len);
 }
 
+int ferry_job_read_target(struct ferry_job *self, uint32_t address, uint8_t *buf, size_t len)
+{
+    return !self->by_link && !ferry_job_target(self) ? FERRY_ERR_UNSUPPORTED : read_target(self, address, buf, len);
+}
+
 static void start_read(struct ferry_job *self, uint32_t now_ms)
 {
     const struct ferry_store_read *r = &self->reads[self->read_count - 1];
@@ -272,6 +277,11 @@ void ferry_job_make_ready(struct ferry_job *self, uint32_t now_ms)
     int status = choose(self);
     if (status == FERRY_ERR_BUSY) {
         memset(&self->fault, 0, sizeof self->fault);
+        return;
+    }
+    if (status == FERRY_ERR_STATE && self->read_open) {
+        memset(&self->fault, 0, sizeof self->fault);
+        start_read(self, now_ms);
         return;
     }
     if (status >= 0)

@@ -36,6 +36,9 @@ static void fill_outcome(struct ferry_updater_port *port, struct ferry_updater_o
         snprintf(out->cargo, sizeof out->cargo, "%s", port->job.chosen.name);
     if (plan)
         snprintf(out->version, sizeof out->version, "%s", plan->version);
+    out->running = port->running;
+    if (out->route == FERRY_JOB_ROUTE_LINK)
+        ferry_running_from_info(ferry_job_info(&port->job), &out->running);
 }
 
 static void count(struct ferry_updater *self, struct ferry_updater_port *port, struct ferry_job *job,
@@ -87,13 +90,28 @@ static bool is_last_target(const struct ferry_updater_port *port, const struct f
     return memcmp(target->mac, port->last.mac, sizeof target->mac) == 0;
 }
 
+static int read_target(void *ctx, uint32_t address, uint8_t *buf, size_t len)
+{
+    return ferry_job_read_target(ctx, address, buf, len);
+}
+
+// Ends the probe, but for what is still to be read from the target.
+static int probed(struct ferry_updater_port *port, const struct ferry_target *target, struct ferry_fault *fault)
+{
+    bool rom = ferry_job_route(&port->job) == FERRY_JOB_ROUTE_ROM;
+    if (port->wish.running && rom && target &&
+        ferry_running_read(read_target, &port->job, target->chip->bootloader_offset, &port->running) == FERRY_ERR_STATE)
+        return FERRY_ERR_STATE;
+    return ferry_fault_set(fault, FERRY_ERR_CANCELLED, "", "only looked who is there");
+}
+
 static int choose(void *ctx, const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
 {
     struct ferry_updater_port *port = ctx;
     const struct ferry_updater_cfg *cfg = &port->updater->cfg;
     port->found = true;
     if (port->wished && port->wish.probe)
-        return ferry_fault_set(fault, FERRY_ERR_CANCELLED, "", "only looked who is there");
+        return probed(port, target, fault);
     port->same = !port->wished && is_last_target(port, target);
     if (port->same)
         return ferry_fault_set(fault, FERRY_ERR_CANCELLED, "", "the same target as before");
@@ -181,6 +199,7 @@ static void start_job(struct ferry_updater *self, struct ferry_updater_port *por
     if (waits(self))
         cfg.flasher.connect_attempts = 1;
     port->found = false;
+    memset(&port->running, 0, sizeof port->running);
     int status = self->cfg.open(self->cfg.ctx, port->index, &cfg, &fault);
     port->port_open = status >= 0;
     if (status >= 0) {

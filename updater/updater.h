@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "updater/job.h"
+#include "updater/running.h"
 
 #define FERRY_UPDATER_MAX_PORTS 256
 
@@ -32,6 +33,7 @@ enum ferry_updater_state {
 // What somebody wants of one port, once.
 struct ferry_updater_wish {
     bool probe;                      // only see who is there, and let it run on: nothing is chosen, counted or logged
+    bool running;                    // probe: also see what it runs (outcome.running); takes a moment on the ROM route
     char cargo[FERRY_UPDATER_CARGO]; // which firmware, in whatever terms cfg.choose understands; "" = as usual
     bool set;                        // the members below count, instead of those of cfg.job
     enum ferry_job_route route;
@@ -46,6 +48,7 @@ struct ferry_updater_outcome {
     uint8_t mac[6];
     bool mac_known;
     char chip[24], cargo[FERRY_CARGO_NAME], version[FERRY_CARGO_NAME];
+    struct ferry_running running; // link: what the target says, after its restart; ROM: with wish.running only
 };
 
 struct ferry_updater_cfg {
@@ -83,8 +86,9 @@ struct ferry_updater_port {
     int trouble;       // wait: why seeking fails, when it is not plain silence; 0 = nothing to tell
     uint32_t ok, failed;
     struct ferry_updater_wish wish;
-    bool wished; // wish counts: it waits for its job, or its job runs
-    bool found;  // probe: somebody was there
+    bool wished;                  // wish counts: it waits for its job, or its job runs
+    bool found;                   // probe: somebody was there
+    struct ferry_running running; // probe: read from its flash
     struct ferry_updater *updater;
     unsigned index;
 };
