@@ -8,6 +8,7 @@
 
 #include "apps/ferry/cmd_depot.h"
 #include "apps/ferry/depot_server.h"
+#include "apps/ferry/web_tls.h"
 #include "ferry.h"
 #include "ports/posix/number.h"
 
@@ -23,7 +24,9 @@ static const char usage[] =
     "  --depot PATH|URL             which depot, else $FERRY_DEPOT, else the user's own\n"
     "  --listen [ADDRESS:]PORT      where (127.0.0.1:8470); * is every address of this computer, port 0 a free one\n"
     "  --tls-cert FILE              certificate (chain) in PEM; with\n"
-    "  --tls-key FILE               its key: https\n"
+    "  --tls-key FILE               its key: https. SIGHUP reads both again, nobody is cut off\n"
+    "  --tls-self-signed            https with a certificate of its own, made once and kept in $FERRY_TLS\n"
+    "                               (~/.local/share/ferry/tls)\n"
     "  --anonymous SCOPES           what requests without a token may do: read, write, device, work (nothing)\n"
     "  --upload-limit SIZE          bytes of one file (32M)\n"
     "  --rate N                     requests a second from one address, and of one token (200); 0 = no limit\n"
@@ -41,7 +44,7 @@ static const char usage[] =
     "\n"
     "Examples:\n"
     "  ferry depot token add bench --scopes read,work\n"
-    "  ferry depot serve --listen '*:8470' --tls-cert cert.pem --tls-key key.pem\n"
+    "  ferry depot serve --listen '*:8470' --tls-self-signed\n"
     "  ferry depot serve --depot postgresql://ferry@db/ferry --anonymous read\n";
 
 struct serving {
@@ -51,6 +54,7 @@ struct serving {
     size_t origin_count, host_count;
     uint32_t rate, upload, connections, per_address, threads;
     bool json, quiet, verbose, no_page, help;
+    struct web_tls tls;
     char address[128];
     const char *scopes;
 };
@@ -95,8 +99,6 @@ static int take_option(struct serving *s, const char *arg, const char *value, in
     const struct option options[] = {
         {"--depot", &s->depot, NULL, NULL, 0, 0},
         {"--listen", &s->listen, NULL, NULL, 0, 0},
-        {"--tls-cert", &s->cfg.http.tls_cert, NULL, NULL, 0, 0},
-        {"--tls-key", &s->cfg.http.tls_key, NULL, NULL, 0, 0},
         {"--anonymous", &s->scopes, NULL, NULL, 0, 0},
         {"--name", &s->cfg.api.name, NULL, NULL, 0, 0},
         {"--upload-limit", NULL, &s->upload, NULL, 1024, UINT32_MAX - 1},
@@ -166,8 +168,8 @@ static int finish_cfg(struct serving *s)
         return wrong("--anonymous takes read, write, device, work with commas between, not '%s'", s->scopes);
     if (cfg->api.anonymous & FERRY_DEPOT_SCOPE_ADMIN)
         return wrong("--anonymous does not take '%s': tokens are not for everybody", "admin");
-    if (!cfg->http.tls_cert != !cfg->http.tls_key)
-        return wrong("%s belong together", "--tls-cert and --tls-key");
+    if (web_tls_wrong(&s->tls))
+        return wrong("%s", web_tls_wrong(&s->tls));
     cfg->http.threads = s->threads;
     cfg->http.connections = s->connections;
     cfg->http.connections_per_peer = s->per_address;
@@ -186,12 +188,18 @@ static int finish_cfg(struct serving *s)
 static int parse(struct serving *s, int argc, char **argv)
 {
     int code = -1, used = 1;
-    for (int i = 1; i < argc && code < 0; i += used)
-        code = take_option(s, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used);
+    for (int i = 1; i < argc && code < 0; i += used) {
+        int tls = web_tls_option(&s->tls, argc, argv, &i);
+        used = 1;
+        if (tls < 0)
+            code = wrong("%s needs a value", argv[i]);
+        else if (tls == 0)
+            code = take_option(s, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used);
+    }
     return code >= 0 || s->help ? code : finish_cfg(s);
 }
 
-static void tell_start(const struct serving *s, const struct depot_server *server)
+static void tell_start(const struct serving *s, const struct depot_server *server, struct cli_display *display)
 {
     char shown[200];
     const char *scheme = s->cfg.http.tls_cert ? "https" : "http";
@@ -208,25 +216,47 @@ static void tell_start(const struct serving *s, const struct depot_server *serve
     struct ferry_depot_token token;
     if (!s->quiet && !s->json && !s->cfg.api.anonymous && ferry_depot_token_list(server->depots[0], &token, 1) == 0)
         printf("nobody may do anything yet: `ferry depot token add NAME --scopes read,write` makes a token\n");
+    web_tls_tell(&s->tls, s->cfg.http.bind, display);
     fflush(stdout);
 }
 
-// SIGINT and SIGTERM are blocked in all threads (the server's are started after this) and taken here.
+static void read_certificate_again(struct depot_server *server, struct cli_display *display)
+{
+    struct ferry_posix_error error;
+    if (ferry_posix_http_server_reload(server->http, &error) < 0)
+        cli_display_warning(display, error.what);
+    else
+        cli_display_line(display, "The certificate was read again");
+    fflush(stdout);
+}
+
+static void serve_until_ended(struct depot_server *server, const sigset_t *signals, struct cli_display *display)
+{
+    int which = SIGHUP;
+    while (sigwait(signals, &which) == 0 && which == SIGHUP)
+        read_certificate_again(server, display);
+}
+
+// These signals are blocked in all threads (the server's are started after this) and taken here.
 static int serve(struct serving *s, struct cli_display *display)
 {
     struct depot_server server;
     struct ferry_fault fault = {0};
-    sigset_t ends;
-    int which;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    if (web_tls_prepare(&s->tls, s->hosts, s->cfg.http.bind, &fault) < 0)
+        return cli_display_fault(display, &fault);
+    s->cfg.http.tls_cert = s->tls.cert;
+    s->cfg.http.tls_key = s->tls.key;
     if (depot_server_start(&server, &s->cfg, &fault) < 0)
         return cli_display_fault(display, &fault);
-    tell_start(s, &server);
-    sigwait(&ends, &which);
+    tell_start(s, &server, display);
+    serve_until_ended(&server, &signals, display);
     depot_server_stop(&server, GRACE_MS);
     return 0;
 }
