@@ -86,8 +86,7 @@ static int take_address(struct updater_web *self, struct ferry_fault *fault)
         self->address[len - 1] = 0;
         memmove(self->address, self->address + 1, len - 1);
     }
-    self->open_to_others = strncmp(self->address, "127.", 4) != 0 && strcmp(self->address, "localhost") != 0 &&
-                           strcmp(self->address, "::1") != 0;
+    self->open_to_others = web_tls_is_open(self->address);
     return FERRY_OK;
 }
 
@@ -126,7 +125,8 @@ static void name_url(struct updater_web *self)
     bool all = strcmp(self->address, "*") == 0 || strcmp(self->address, "0.0.0.0") == 0;
     bool six = strchr(self->address, ':') != NULL;
     const char *host = all ? self->name : self->address;
-    snprintf(self->url, sizeof self->url, "http://%s%.120s%s:%u/%s%s", six ? "[" : "", host, six ? "]" : "",
+    snprintf(self->url, sizeof self->url, "%s://%s%.120s%s:%u/%s%s",
+             self->cfg.tls && self->cfg.tls->cert ? "https" : "http", six ? "[" : "", host, six ? "]" : "",
              (unsigned)self->port, self->token[0] ? "#token=" : "", token);
 }
 
@@ -182,6 +182,10 @@ static int start(struct updater_web *self, struct ferry_fault *fault)
 {
     struct ferry_posix_error error;
     struct ferry_posix_http_server_cfg cfg = {.bind = self->address, .port = self->port, .threads = THREADS};
+    if (self->cfg.tls) {
+        cfg.tls_cert = self->cfg.tls->cert;
+        cfg.tls_key = self->cfg.tls->key;
+    }
     struct ferry_http_handler handler = ferry_web_handler(self->web);
     int status = ferry_posix_http_server_start(&self->server, &cfg, &handler, &error);
     if (status < 0) {
@@ -209,6 +213,8 @@ int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg
     int status = take_address(self, fault);
     if (status == FERRY_OK)
         status = take_token(self, fault);
+    if (status == FERRY_OK && cfg->tls)
+        status = web_tls_prepare(cfg->tls, NULL, self->address, fault);
     if (status == FERRY_OK)
         status = open_depot(self, fault);
     if (status == FERRY_OK) {
@@ -237,6 +243,12 @@ void updater_web_close(struct updater_web *self)
 const char *updater_web_url(const struct updater_web *self)
 {
     return self->url;
+}
+
+void updater_web_tell(const struct updater_web *self, struct cli_display *display)
+{
+    static const struct web_tls none;
+    web_tls_tell(self->cfg.tls ? self->cfg.tls : &none, self->address, display);
 }
 
 bool updater_web_is_open_to_others(const struct updater_web *self)

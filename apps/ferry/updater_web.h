@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "apps/ferry/web_tls.h"
 #include "updater/card.h"
 #include "updater/updater.h"
 #include "updater/web.h"
@@ -12,9 +13,10 @@
 struct updater_web;
 
 struct updater_web_cfg {
-    const char *listen; // "[ADDRESS:]PORT", ADDRESS 127.0.0.1 unless named, "*" = all; PORT 0 = a free one
-    const char *token;  // NULL = none on 127.0.0.1, a random one elsewhere
-    const char *name;   // for the page's head, NULL = the computer's
+    const char *listen;  // "[ADDRESS:]PORT", ADDRESS 127.0.0.1 unless named, "*" = all; PORT 0 = a free one
+    const char *token;   // NULL = none on 127.0.0.1, a random one elsewhere
+    struct web_tls *tls; // its options; the certificate is made here. NULL = no TLS. Stays until close()
+    const char *name;    // for the page's head, NULL = the computer's
     struct ferry_card *card;
     const char *log_path;
     const char *const *port_names;
@@ -31,6 +33,8 @@ struct updater_web_cfg {
 int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg, struct ferry_fault *fault);
 // Where a browser finds the page, with "#token=..." when there is one.
 const char *updater_web_url(const struct updater_web *self);
+// About its certificate, or that it has none where others can listen.
+void updater_web_tell(const struct updater_web *self, struct cli_display *display);
 // The address is one that other machines reach.
 bool updater_web_is_open_to_others(const struct updater_web *self);
 
