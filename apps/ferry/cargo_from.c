@@ -102,7 +102,7 @@ static int open_depot(struct cargo_from *self, const char *depot, struct ferry_f
     return ferry_depot_open(&self->depot, &cfg, &error) < 0 ? cli_depot_fault(fault, &error) : FERRY_OK;
 }
 
-int cargo_from_open(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
+static int open_any(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
                     struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
     const struct ferry_chip *wanted = ferry_chip_by_id(chip);
@@ -125,6 +125,15 @@ int cargo_from_open(struct cargo_from **out, const char *from, const char *depot
         return status;
     self->count = ferry_depot_find(self->depot, from + 6, wanted ? wanted->name : "", self->found, CHIPS);
     return self->count < 0 ? depot_fault(self, fault) : take_builds(self, list, fault);
+}
+
+int cargo_from_open(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
+                    struct ferry_cargo_list *list, struct ferry_fault *fault)
+{
+    int status = open_any(out, from, depot, chip, list, fault);
+    if (status < 0)
+        cargo_from_url_hide(fault);
+    return status;
 }
 
 void cargo_from_close(struct cargo_from *self)

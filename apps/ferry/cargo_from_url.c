@@ -1,11 +1,10 @@
 #include "apps/ferry/cargo_from_url.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "apps/ferry/cargo_from_cache.h"
 #include "ferry/base/status.h"
 #include "ferry/chip/chip.h"
 #include "ports/posix/clock.h"
@@ -13,53 +12,66 @@
 #include "ports/posix/http_client.h"
 #include "updater/download.h"
 
-static int make_folders(char *path, struct ferry_fault *fault)
+#define SLICE_MS 100u // of a pause between trials, after which stop is asked
+
+struct fetching {
+    const struct cargo_from_url_teller *teller;
+    struct ferry_clock clock;
+};
+
+static bool stop(void *ctx)
 {
-    for (char *at = strchr(path + 1, '/');; at = strchr(at + 1, '/')) {
-        if (at)
-            *at = 0;
-        bool good = mkdir(path, 0777) == 0 || errno == EEXIST;
-        if (at)
-            *at = '/';
-        if (!good)
-            return ferry_fault_set(fault, FERRY_ERR_STORAGE_WRITE, path, "the cache cannot be made: %s",
-                                   strerror(errno));
-        if (!at)
-            return FERRY_OK;
-    }
+    const struct fetching *f = ctx;
+    return f->teller && f->teller->stop && f->teller->stop(f->teller->ctx);
 }
 
-static int cache_folder(char *out, size_t cap, struct ferry_fault *fault)
+static uint32_t now_ms(void *ctx)
 {
-    const char *set = getenv("FERRY_CACHE"), *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n = set && *set              ? snprintf(out, cap, "%s", set)
-            : cache && *cache == '/' ? snprintf(out, cap, "%s/ferry", cache)
-                                     : snprintf(out, cap, "%s/.cache/ferry", home && *home ? home : ".");
-    if (n < 0 || (size_t)n >= cap)
-        return ferry_fault_set(fault, FERRY_ERR_STORAGE_PATH, "", "the cache folder's path is too long");
-    return make_folders(out, fault);
+    const struct fetching *f = ctx;
+    return f->clock.now_ms(f->clock.ctx);
 }
 
-static int fetch(const char *url, uint16_t chip, const struct ferry_http_client *client,
-                 const struct cargo_from_url_teller *teller, struct ferry_download *got, struct ferry_fault *fault)
+static void wait_ms(void *ctx, uint32_t ms)
+{
+    const struct fetching *f = ctx;
+    for (; ms > 0 && !stop(ctx); ms -= ms < SLICE_MS ? ms : SLICE_MS)
+        f->clock.wait(f->clock.ctx, ms < SLICE_MS ? ms : SLICE_MS);
+}
+
+static bool is_depot(const char *url)
+{
+    return strncmp(url, "depot:", 6) == 0;
+}
+
+// The token is the depot's. Whoever else firmware is fetched from is not told it.
+static void take_token(const char *url, struct ferry_download_cfg *cfg)
+{
+    if (is_depot(url))
+        cfg->token = getenv("FERRY_TOKEN");
+    else
+        cfg->token_name = "the address, as in https://NAME:PASSWORD@host/... (FERRY_TOKEN is sent to depot: alone)";
+}
+
+static int fetch(const char *url, uint16_t chip, const struct ferry_http_client *client, struct fetching *f,
+                 struct ferry_download *got, struct ferry_fault *fault)
 {
     struct ferry_posix_digest digest_state;
     struct ferry_posix_clock clock_state;
     struct ferry_digest digest = ferry_posix_digest_init(&digest_state);
-    struct ferry_clock clock = ferry_posix_clock_init(&clock_state);
+    struct ferry_clock clock = {f, now_ms, wait_ms};
+    struct cargo_from_cache cache;
     const struct ferry_chip *known = ferry_chip_by_id(chip);
-    char folder[FERRY_CARGO_PATH];
     struct ferry_download_cfg cfg = {
         .client = client,
         .digest = &digest,
         .clock = &clock,
-        .folder = folder,
-        .token = getenv("FERRY_TOKEN"),
         .chip = known ? known->name : NULL,
-        .progress = teller ? teller->progress : NULL,
-        .progress_ctx = teller ? teller->ctx : NULL,
+        .progress = f->teller ? f->teller->progress : NULL,
+        .progress_ctx = f->teller ? f->teller->ctx : NULL,
     };
-    int status = cache_folder(folder, sizeof folder, fault);
+    f->clock = ferry_posix_clock_init(&clock_state);
+    take_token(url, &cfg);
+    int status = cargo_from_cache(&cache, &cfg, fault);
     if (status >= 0)
         status = ferry_download(&cfg, url, got, fault);
     ferry_posix_digest_close(&digest_state);
@@ -81,21 +93,76 @@ static int take(const struct ferry_download *got, struct ferry_cargo_list *list,
     return ferry_fault_set(fault, FERRY_ERR_NO_CARGO, got->path, "nothing that can be flashed was found there");
 }
 
+// ---- what is said when it fails ----
+
+// From at on, len bytes become "...".
+static void cut_out(char *text, size_t cap, size_t at, size_t len)
+{
+    size_t rest = strlen(text + at + len), room = cap - at - 4;
+    rest = rest < room ? rest : room;
+    memmove(text + at + 3, text + at + len, rest);
+    memcpy(text + at, "...", 3);
+    text[at + 3 + rest] = 0;
+}
+
+static void hide(char *text, size_t cap)
+{
+    for (char *at = text; (at = strstr(at, "//")) != NULL;) {
+        at += 2;
+        size_t name = strcspn(at, ":@/?# '\""), all = strcspn(at, "@/?# '\"");
+        if (at[name] != ':' || strspn(at + name + 1, "0123456789") == all - name - 1)
+            continue; // no password; a port
+        // What was cut off before its '@' is taken for a password too.
+        if ((at[all] == '@' || at[all] == '\'' || !at[all]) && (size_t)(at - text) + name + 5 < cap)
+            cut_out(text, cap, (size_t)(at - text) + name + 1, all - name - 1);
+    }
+    for (char *at = text; (at = strstr(at, "password=")) != NULL;) {
+        at += strlen("password=");
+        size_t len = *at == '\'' ? 1 + strcspn(at + 1, "'") : strcspn(at, "& '\"");
+        if ((size_t)(at - text) + 4 < cap)
+            cut_out(text, cap, (size_t)(at - text), len);
+    }
+}
+
+void cargo_from_url_hide(struct ferry_fault *fault)
+{
+    hide(fault->what, sizeof fault->what);
+    hide(fault->where, sizeof fault->where);
+    hide(fault->hint, sizeof fault->hint);
+}
+
+// The statuses' own hints are about cards.
+static void fit_hint(struct ferry_fault *fault)
+{
+    if (strcmp(fault->hint, ferry_status_hint(fault->status)) != 0)
+        return;
+    if (fault->status == FERRY_ERR_STORAGE_MISSING)
+        ferry_fault_hint(fault, "is the address right? a browser, or curl -I, shows what is there");
+    else if (fault->status == FERRY_ERR_STORAGE_READ)
+        ferry_fault_hint(fault, "the trouble is the server's: its log may say more; nothing was written to a target");
+}
+
 int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
                            struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
     struct ferry_posix_http_client *client;
     struct ferry_posix_error error;
     struct ferry_download got;
-    struct ferry_posix_http_client_cfg cfg = {.ca_file = getenv("FERRY_CA")};
+    struct fetching fetching = {.teller = teller};
+    struct ferry_posix_http_client_cfg cfg = {.ca_file = getenv("FERRY_CA"), .stop = stop, .stop_ctx = &fetching};
     memset(list, 0, sizeof *list);
     int status = ferry_posix_http_client_new(&client, &cfg, &error);
     if (status < 0)
         return ferry_fault_set(fault, status, "", "%s", error.what);
     struct ferry_http_client io = ferry_posix_http_client(client);
-    status = fetch(url, chip, &io, teller, &got, fault);
+    status = fetch(url, chip, &io, &fetching, &got, fault);
     ferry_posix_http_client_free(client);
-    return status < 0 ? status : take(&got, list, fault);
+    if (status < 0) {
+        fit_hint(fault);
+        cargo_from_url_hide(fault);
+        return status;
+    }
+    return take(&got, list, fault);
 }
 
 int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault)

@@ -12,6 +12,7 @@
 #include "ferry/base/status.h"
 
 #define ROOM (4 * CURL_MAX_WRITE_SIZE) // of the buffer between curl and read()
+#define LOOK_MS 100                    // how often cfg.stop is asked
 #define SLOWEST 64                     // bytes a second, over stall_ms: less is no progress
 
 struct ferry_posix_http_client {
@@ -24,7 +25,7 @@ struct ferry_posix_http_client {
     bool began; // the body's first byte has come
     bool over;
     CURLcode result;
-    bool stalled;
+    bool stalled, stopped;
     bool paused;
     uint8_t buf[ROOM];
     size_t at, len;
@@ -128,6 +129,9 @@ static void run(struct ferry_posix_http_client *self)
     self->moved_ms = now_ms();
     while (!self->over && self->at == self->len) {
         int running = 0, events = 0;
+        self->stopped = self->cfg.stop && self->cfg.stop(self->cfg.stop_ctx);
+        if (self->stopped)
+            return;
         if (self->paused) {
             self->paused = false;
             curl_easy_pause(self->easy, CURLPAUSE_CONT);
@@ -142,14 +146,21 @@ static void run(struct ferry_posix_http_client *self)
             self->stalled = true;
             return;
         }
-        curl_multi_poll(self->multi, NULL, 0, (int)(left < 500 ? left : 500), &events);
+        int64_t most = self->cfg.stop ? LOOK_MS : 500;
+        curl_multi_poll(self->multi, NULL, 0, (int)(left < most ? left : most), &events);
     }
 }
 
 static int explain(struct ferry_posix_http_client *self, const char *url, int status, const char *words)
 {
     size_t shown = strcspn(url, "?#");
-    snprintf(self->reason, sizeof self->reason, "%.*s: %s", (int)(shown < 120 ? shown : 120), url, words);
+    const char *host = strstr(url, "://"), *rest = host ? host + 3 : url;
+    size_t user = strcspn(rest, "@/?#"); // a name and a password are shown to nobody
+    int scheme = rest[user] == '@' ? (int)(rest - url) : 0;
+    const char *from = scheme ? rest + user + 1 : url;
+    size_t left = shown - (size_t)(from - url);
+    snprintf(self->reason, sizeof self->reason, "%.*s%.*s: %s", scheme, url, (int)(left < 120 ? left : 120), from,
+             words);
     return status;
 }
 
@@ -178,6 +189,8 @@ static int failed(struct ferry_posix_http_client *self)
 {
     char *url = NULL;
     curl_easy_getinfo(self->easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (self->stopped)
+        return explain(self, url ? url : "", FERRY_ERR_CANCELLED, "stopped");
     if (self->stalled)
         return explain(self, url ? url : "", FERRY_ERR_TIMEOUT, "nothing came for too long");
     if (self->over && self->result != CURLE_OK)
@@ -292,7 +305,7 @@ static int open_request(void *ctx, const struct ferry_http_fetch *fetch, struct 
 {
     struct ferry_posix_http_client *self = ctx;
     end_request(self);
-    self->began = self->over = self->stalled = self->paused = false;
+    self->began = self->over = self->stalled = self->stopped = self->paused = false;
     self->result = CURLE_OK;
     self->words[0] = self->reason[0] = 0;
     self->head = (struct ferry_http_reply){.length = -1, .total = -1};

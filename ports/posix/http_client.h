@@ -1,8 +1,10 @@
 // An HTTP client on libcurl as a struct ferry_http_client: http and https, certificates are checked, a redirect never
-// leads from https to http, proxies are not used unless named, nothing is decoded on the way.
+// leads from https to http, an Authorization header never goes to another host, port or scheme than that of the URL,
+// proxies are not used unless named, nothing is decoded on the way.
 #ifndef PORTS_POSIX_HTTP_CLIENT_H
 #define PORTS_POSIX_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ferry/io/http.h"
@@ -17,6 +19,10 @@ struct ferry_posix_http_client_cfg {
     const char *ca_file;    // PEM of those who may sign certificates, NULL = the system's
     const char *proxy;      // URL, NULL = none, whatever the environment says
     const char *user_agent; // NULL = "ferry"
+    // Asked about every 100 ms while a call waits, by the thread that calls; true = the call ends with
+    // FERRY_ERR_CANCELLED. NULL = never.
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
 };
 
 // Texts of cfg are copied. FERRY_ERR_NO_MEMORY, FERRY_ERR_UNSUPPORTED with *error.

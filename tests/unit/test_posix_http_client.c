@@ -207,6 +207,76 @@ static void redirects_are_followed_a_few_times(void **state)
     assert_int_equal(r.open, FERRY_ERR_WIRE_IO);
 }
 
+// The token is for the server that was named: another port, another host, another scheme is another server. libcurl
+// keeps it back there (since 7.83, CVE-2022-27774); that is what is held here.
+static void a_token_does_not_follow_to_other_servers(void **state)
+{
+    static const char *const token[] = {"Authorization: Bearer fd_secret", NULL};
+    struct speaker here = {0}, there = {.texts = {OK "Content-Length: 2\r\nConnection: close\r\n\r\nok"}};
+    struct result r;
+    char same[160], other[160];
+    (void)state;
+    start(&there);
+    snprintf(other, sizeof other,
+             "HTTP/1.1 302 F\r\nLocation: http://127.0.0.1:%u/x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+             there.port);
+    snprintf(same, sizeof same, "HTTP/1.1 302 F\r\nLocation: /g\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    here.texts[0] = same;
+    here.texts[1] = other;
+    start(&here);
+    fetch(&here, &(struct ferry_http_fetch){.headers = token}, &r);
+    end(&here);
+    end(&there);
+    assert_int_equal(r.reply.status, 200);
+    assert_non_null(strstr(here.heard[0], "fd_secret"));
+    assert_non_null(strstr(here.heard[1], "fd_secret"));
+    assert_int_equal(there.count, 1);
+    assert_null(strstr(there.heard[0], "fd_secret"));
+}
+
+static bool stop_at_third(void *ctx)
+{
+    return ++*(int *)ctx >= 3;
+}
+
+static void a_call_that_waits_can_be_stopped(void **state)
+{
+    static const char *const texts[] = {"HTTP/1.1 200\a", OK "Content-Length: 11\r\n\r\nhel\a"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct speaker s = {.texts = {texts[i]}};
+        struct ferry_posix_http_client *client;
+        struct ferry_http_reply reply;
+        uint8_t buf[16];
+        char url[64];
+        int asked = 0;
+        const struct ferry_posix_http_client_cfg cfg = {.stop = stop_at_third, .stop_ctx = &asked};
+        start(&s);
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/f", s.port);
+        assert_int_equal(ferry_posix_http_client_new(&client, &cfg, NULL), FERRY_OK);
+        struct ferry_http_client io = ferry_posix_http_client(client);
+        int status = io.open(io.ctx, &(struct ferry_http_fetch){.method = "GET", .url = url}, &reply);
+        while (status == FERRY_OK || status > 0)
+            status = io.read(io.ctx, buf, sizeof buf);
+        assert_int_equal(status, FERRY_ERR_CANCELLED);
+        assert_non_null(strstr(io.reason(io.ctx), "stopped"));
+        io.close(io.ctx);
+        ferry_posix_http_client_free(client);
+        end(&s);
+    }
+}
+
+static void a_password_is_not_shown(void **state)
+{
+    struct speaker none = {0};
+    struct result r;
+    (void)state;
+    fetch(&none, &(struct ferry_http_fetch){.url = "http://ann:secret@127.0.0.1:1/x?y=z"}, &r);
+    assert_int_equal(r.open, FERRY_ERR_WIRE_OPEN);
+    assert_null(strstr(r.reason, "secret"));
+    assert_non_null(strstr(r.reason, "http://127.0.0.1:1/x: "));
+}
+
 static void bad_addresses_and_hosts(void **state)
 {
     static const struct {
@@ -253,6 +323,9 @@ int main(void)
         cmocka_unit_test(cuts_are_told),
         cmocka_unit_test(silence_is_given_up),
         cmocka_unit_test(redirects_are_followed_a_few_times),
+        cmocka_unit_test(a_token_does_not_follow_to_other_servers),
+        cmocka_unit_test(a_call_that_waits_can_be_stopped),
+        cmocka_unit_test(a_password_is_not_shown),
         cmocka_unit_test(bad_addresses_and_hosts),
         cmocka_unit_test(what_the_server_says_is_bounded),
     };
