@@ -217,12 +217,23 @@ static void take_back(struct api_call *call)
     call->token = (struct ferry_depot_token){0};
 }
 
+// Devices and tools that know no bearer tokens (HTTPUpdate's setAuthorization(), ESPHome, http://x:TOKEN@host/) send
+// theirs as a password, whoever they say they are. For what is only read; nobody is asked for a password.
+static const char *find_secret(const struct api_call *call, char password[FERRY_DEPOT_SECRET + 1])
+{
+    const char *authorization = header(call, "Authorization"), *method = call->request->method;
+    const char *secret = ferry_http_text_bearer(authorization);
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (secret || !reads)
+        return secret;
+    return ferry_http_text_basic(authorization, password, FERRY_DEPOT_SECRET + 1) ? password : NULL;
+}
+
 bool api_admit(struct api_call *call)
 {
     struct ferry_depot_api *self = call->api;
-    const char *authorization = header(call, "Authorization");
-    const char *secret = ferry_http_text_bearer(authorization);
-    char number[24];
+    char number[24], password[FERRY_DEPOT_SECRET + 1];
+    const char *secret = find_secret(call, password);
     if (!within(call, &self->limit, "peer ", call->request->peer, 1))
         return too_many(call);
     if (!origin_fits(call))

@@ -53,10 +53,10 @@ static void blob_headers(struct api_call *call, const struct ferry_depot_blob *b
     api_cors(call);
 }
 
-// A blob that is whole, or nothing of it.
-static bool prove(struct api_call *call, const struct ferry_depot_blob *blob, char md5[33])
+bool api_prove_blob(struct api_call *call, const struct ferry_depot_blob *blob, char md5[33])
 {
-    api_give(call->api, call->which); // reading takes it again, piece by piece
+    if (call->depot)
+        api_give(call->api, call->which); // reading takes it again, piece by piece
     call->depot = NULL;
     int status = api_prove(call->api, blob, md5);
     if (status >= 0)
@@ -103,12 +103,11 @@ void api_get_blob(struct api_call *call)
         return;
     }
     snprintf(name, sizeof name, "%s.bin", call->arg[0]);
-    if (prove(call, &blob, md5))
+    if (api_prove_blob(call, &blob, md5))
         send_blob(call, &blob, md5, name);
 }
 
-// The app among a build's files; merged images are none. False = answered.
-static bool find_app(struct api_call *call, const struct ferry_depot_build *build, struct ferry_depot_blob *out)
+bool api_find_app(struct api_call *call, const struct ferry_depot_build *build, struct ferry_depot_blob *out)
 {
     struct ferry_depot_file *files = calloc(FERRY_DEPOT_FILES, sizeof *files);
     int count = files ? ferry_depot_build_files(call->depot, build->id, files) : FERRY_ERR_NO_MEMORY;
@@ -145,7 +144,8 @@ void api_get_app(struct api_call *call)
     struct ferry_depot_build build;
     struct ferry_depot_blob blob;
     char md5[33], name[150];
-    if (!api_resolve(call, call->arg[0], &build) || !find_app(call, &build, &blob) || !prove(call, &blob, md5))
+    if (!api_resolve(call, call->arg[0], &build) || !api_find_app(call, &build, &blob) ||
+        !api_prove_blob(call, &blob, md5))
         return;
     app_name(&build, name, sizeof name);
     send_blob(call, &blob, md5, name);
@@ -184,12 +184,30 @@ static bool runs_it_already(const struct api_call *call, const struct ferry_depo
     return version && build->version[0] && strcmp(version, build->version) == 0;
 }
 
-static bool chip_of_path(struct api_call *call)
+static bool take_off(char *text, const char *ending)
 {
-    size_t len = strlen(call->arg[1]);
-    if (len > 4 && strcmp(call->arg[1] + len - 4, ".bin") == 0)
-        call->arg[1][len - 4] = 0;
-    return strlen(call->arg[1]) < FERRY_DEPOT_CHIP || api_wrong(call, "chip", "is no chip's name");
+    size_t len = strlen(text), end = strlen(ending);
+    bool ends = len > end && strcmp(text + len - end, ending) == 0;
+    if (ends)
+        text[len - end] = 0;
+    return ends;
+}
+
+// What ESPHome asks for beside a firmware, unless it was told: its MD5.
+static void send_sum(struct api_call *call, const char *md5)
+{
+    char *text = malloc(34);
+    if (!text) {
+        api_fail_status(call, 503, FERRY_ERR_NO_MEMORY, "the server is out of memory");
+        return;
+    }
+    snprintf(text, 34, "%s\n", md5);
+    ferry_http_answer_bytes(call->answer, 200, "text/plain", text, 33);
+    call->answer->close = end_sending;
+    call->answer->ctx = text;
+    ferry_http_answer_header(call->answer, "Cache-Control", "private, no-cache");
+    ferry_http_answer_header(call->answer, "X-Content-Type-Options", "nosniff");
+    api_cors(call);
 }
 
 void api_get_ota(struct api_call *call)
@@ -198,15 +216,29 @@ void api_get_ota(struct api_call *call)
     struct ferry_depot_blob blob;
     char md5[33], name[150];
     const char *mode = device_header(call, "mode");
-    if (!chip_of_path(call))
+    if (strcmp(call->arg[1], "manifest.json") == 0) {
+        api_ota_manifest(call);
         return;
+    }
+    bool sum = take_off(call->arg[1], ".md5");
+    if (!sum)
+        take_off(call->arg[1], ".bin");
+    if (strlen(call->arg[1]) >= FERRY_DEPOT_CHIP) {
+        api_wrong(call, "chip", "is no chip's name");
+        return;
+    }
     if (mode && strcmp(mode, "sketch") != 0) {
         api_fail(call, 404, "STORAGE_MISSING", "only apps are served over the air, no file systems", NULL,
                  "use httpUpdate.update(), not updateSpiffs()");
         return;
     }
-    if (!api_resolve(call, call->arg[0], &build) || !find_app(call, &build, &blob) || !prove(call, &blob, md5))
+    if (!api_resolve(call, call->arg[0], &build) || !api_find_app(call, &build, &blob) ||
+        !api_prove_blob(call, &blob, md5))
         return;
+    if (sum) {
+        send_sum(call, md5);
+        return;
+    }
     if (runs_it_already(call, &build, md5)) {
         call->answer->status = 304;
         return;

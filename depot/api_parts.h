@@ -178,6 +178,11 @@ void api_remove_build(struct api_call *call);
 void api_get_blob(struct api_call *call);
 void api_get_app(struct api_call *call);
 void api_get_ota(struct api_call *call);
+void api_ota_manifest(struct api_call *call);
+// The app among a build's files; merged images are none. False = answered.
+bool api_find_app(struct api_call *call, const struct ferry_depot_build *build, struct ferry_depot_blob *out);
+// A blob that is whole, or nothing of it (false = answered). Gives the call's database back.
+bool api_prove_blob(struct api_call *call, const struct ferry_depot_blob *blob, char md5[33]);
 void api_list_channels(struct api_call *call);
 void api_set_channel(struct api_call *call);
 void api_remove_channel(struct api_call *call);

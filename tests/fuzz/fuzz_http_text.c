@@ -44,6 +44,9 @@ static void check_ranges(const char *text)
         abort();
     ferry_http_text_etag_listed(text, "\"abc\"");
     ferry_http_text_bearer(text);
+    char password[20];
+    if (ferry_http_text_basic(text, password, sizeof password) && (!password[0] || strlen(password) >= sizeof password))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -194,12 +194,48 @@ static void bearers_and_secrets(void **state)
     assert_false(ferry_http_text_same("If-Range", "If-Rang"));
 }
 
+// RFC 7617, section 2 and 2.1; the others as Python's base64 writes them.
+static void passwords_are_taken_out_of_basic(void **state)
+{
+    static const struct {
+        const char *value, *password;
+    } cases[] = {
+        {"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", "open sesame"},
+        {"Basic dGVzdDoxMjPCow==", "123\xC2\xA3"},
+        {"basic YTpi", "b"},
+        {"Basic OmFiYzpk", "abc:d"},
+        {"Basic YTpiYw", "bc"},
+        {"Basic YTo=", NULL},
+        {"Basic YWJj", NULL},
+        {"Basic YTpiCmM=", NULL},
+        {"Basic YTpi!", NULL},
+        {"Basic YTpi YTpi", NULL},
+        {"Basic ", NULL},
+        {"Bearer YTpi", NULL},
+        {"Basic YToxMjM0NTY3ODkwMTIzNDU2", NULL}, // longer than there is room
+        {NULL, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char password[13];
+        bool found = ferry_http_text_basic(cases[i].value, password, sizeof password);
+        if (found != (cases[i].password != NULL))
+            fail_msg("%s: %d", cases[i].value, found);
+        if (found)
+            assert_string_equal(password, cases[i].password);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths_are_decoded_or_refused), cmocka_unit_test(queries_are_taken_apart),
-        cmocka_unit_test(ranges_are_understood),        cmocka_unit_test(content_ranges_are_checked),
-        cmocka_unit_test(tags_are_found_in_lists),      cmocka_unit_test(bearers_and_secrets),
+        cmocka_unit_test(paths_are_decoded_or_refused),
+        cmocka_unit_test(queries_are_taken_apart),
+        cmocka_unit_test(ranges_are_understood),
+        cmocka_unit_test(content_ranges_are_checked),
+        cmocka_unit_test(tags_are_found_in_lists),
+        cmocka_unit_test(bearers_and_secrets),
+        cmocka_unit_test(passwords_are_taken_out_of_basic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

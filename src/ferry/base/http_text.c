@@ -81,6 +81,44 @@ const char *ferry_http_text_bearer(const char *authorization)
     return *token ? token : NULL;
 }
 
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool ferry_http_text_basic(const char *authorization, char *out, size_t cap)
+{
+    uint32_t bits = 0;
+    size_t count = 0, len = 0;
+    bool name = true;
+    if (!authorization || !begins(authorization, "basic ") || cap == 0)
+        return false;
+    const char *at = authorization + strlen("basic ");
+    for (; base64_digit(*at) >= 0; at++) {
+        bits = bits << 6 | (uint32_t)base64_digit(*at);
+        if (++count % 4 == 1)
+            continue;
+        unsigned char c = (unsigned char)(bits >> (6 - 2 * ((count - 1) % 4)));
+        if (name) {
+            name = c != ':';
+            continue;
+        }
+        if (len + 1 >= cap || c < 0x20 || c == 0x7F)
+            return false;
+        out[len++] = (char)c;
+    }
+    while (*at == '=')
+        at++;
+    out[len] = 0;
+    return !*at && len > 0;
+}
+
 // How many bytes follow the first one of a sequence, and the least code that may be written so long.
 static int utf8_more(unsigned char first, uint32_t *code, uint32_t *least)
 {

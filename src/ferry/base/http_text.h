@@ -50,5 +50,8 @@ bool ferry_http_text_same(const char *a, const char *b);
 bool ferry_http_text_same_secret(const char *a, size_t a_len, const char *b, size_t b_len);
 // "Bearer abc" -> "abc", anything else -> NULL.
 const char *ferry_http_text_bearer(const char *authorization);
+// "Basic ..." (RFC 7617): the password into out. False: anything else, no password, it does not fit with its end, or
+// has control characters.
+bool ferry_http_text_basic(const char *authorization, char *out, size_t cap);
 
 #endif
