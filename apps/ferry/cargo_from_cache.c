@@ -50,10 +50,22 @@ static int open_folder(const char *folder)
     return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+// Two that write the same parts would tear each other's.
+static void wait_until_alone(struct cargo_from_cache *self, const char *folder)
+{
+    char path[FERRY_CARGO_PATH + 8];
+    cargo_from_cache_done(self);
+    snprintf(path, sizeof path, "%s/.lock", folder);
+    self->alone = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    while (self->alone >= 0 && flock(self->alone, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR) &&
+           !(self->stop && self->stop(self->stop_ctx)))
+        usleep(50000);
+}
+
 static void hold(void *ctx, const char *folder)
 {
     struct stat about;
-    (void)ctx;
+    wait_until_alone(ctx, folder);
     int fd = open_folder(folder);
     if (fd < 0)
         return;
@@ -142,6 +154,7 @@ static int take_limit(uint64_t *limit, struct ferry_fault *fault)
 int cargo_from_cache(struct cargo_from_cache *self, struct ferry_download_cfg *cfg, struct ferry_fault *fault)
 {
     int status = take_limit(&cfg->cache_limit, fault);
+    self->alone = -1;
     if (status >= 0)
         status = find_folder(self, fault);
     cfg->folder = self->folder;
@@ -150,4 +163,11 @@ int cargo_from_cache(struct cargo_from_cache *self, struct ferry_download_cfg *c
     cfg->space = space;
     cfg->cache_ctx = self;
     return status;
+}
+
+void cargo_from_cache_done(struct cargo_from_cache *self)
+{
+    if (self->alone >= 0)
+        close(self->alone);
+    self->alone = -1;
 }

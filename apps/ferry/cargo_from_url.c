@@ -59,7 +59,7 @@ static int fetch(const char *url, uint16_t chip, const struct ferry_http_client 
     struct ferry_posix_clock clock_state;
     struct ferry_digest digest = ferry_posix_digest_init(&digest_state);
     struct ferry_clock clock = {f, now_ms, wait_ms};
-    struct cargo_from_cache cache;
+    struct cargo_from_cache cache = {.stop = stop, .stop_ctx = f};
     const struct ferry_chip *known = ferry_chip_by_id(chip);
     struct ferry_download_cfg cfg = {
         .client = client,
@@ -74,6 +74,7 @@ static int fetch(const char *url, uint16_t chip, const struct ferry_http_client 
     int status = cargo_from_cache(&cache, &cfg, fault);
     if (status >= 0)
         status = ferry_download(&cfg, url, got, fault);
+    cargo_from_cache_done(&cache);
     ferry_posix_digest_close(&digest_state);
     return status;
 }
@@ -110,8 +111,8 @@ static void hide(char *text, size_t cap)
     for (char *at = text; (at = strstr(at, "//")) != NULL;) {
         at += 2;
         size_t name = strcspn(at, ":@/?# '\""), all = strcspn(at, "@/?# '\"");
-        if (at[name] != ':' || strspn(at + name + 1, "0123456789") == all - name - 1)
-            continue; // no password; a port
+        if (*at == '[' || at[name] != ':' || strspn(at + name + 1, "0123456789") == all - name - 1)
+            continue; // no password; an IPv6 address, or a port
         // What was cut off before its '@' is taken for a password too.
         if ((at[all] == '@' || at[all] == '\'' || !at[all]) && (size_t)(at - text) + name + 5 < cap)
             cut_out(text, cap, (size_t)(at - text) + name + 1, all - name - 1);
