@@ -214,7 +214,7 @@ static void fetch(struct updater_work *self, struct slot *slot)
 {
     char url[sizeof self->depot.url + 40];
     struct ferry_fault fault = {0};
-    struct cargo_from_url_teller teller = {fetching, slot};
+    struct cargo_from_url_teller teller = {.progress = fetching, .ctx = slot};
     struct ferry_cargo_list *list = calloc(1, sizeof *list);
     int status = list ? FERRY_OK : ferry_fault_set(&fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the build");
     snprintf(url, sizeof url, "depot:%s/%s", self->depot.url, slot->job.build);
