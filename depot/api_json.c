@@ -67,22 +67,13 @@ static const cJSON *member(const cJSON *object, const char *name)
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-static bool plain(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
-            return false;
-    return true;
-}
-
 bool ferry_depot_api_json_text(const cJSON *object, const char *name, const char **out)
 {
     const cJSON *item = member(object, name);
     if (!item)
         return true;
     // Escapes can give control codes and lone surrogates.
-    if (!cJSON_IsString(item) || !plain(item->valuestring) ||
-        !ferry_http_text_utf8(item->valuestring, strlen(item->valuestring)))
+    if (!cJSON_IsString(item) || !ferry_http_text_plain(item->valuestring, strlen(item->valuestring)))
         return false;
     *out = item->valuestring;
     return true;

@@ -175,6 +175,8 @@ static struct ferry_web *make_web(struct updater_web *self)
         .space = space,
         .ctx = self,
     };
+    if (getrandom(&cfg.boot, sizeof cfg.boot, 0) != (ssize_t)sizeof cfg.boot)
+        cfg.boot = 0;
     return ferry_web_new(&cfg);
 }
 

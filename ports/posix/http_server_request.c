@@ -38,6 +38,21 @@ static const char *get_query(void *ctx, const char *name)
     return ferry_http_text_query_get(&request->query, name);
 }
 
+// The library takes queries apart too, into the memory of the head, and when some hundred parameters have used that up
+// it can neither go on nor answer. We take them apart ourselves, from our copy, and refuse so many: it gets none. (The
+// text is the library's to change, and it has not looked at it yet.)
+static void spare_library(const char *uri)
+{
+    char *query = (char *)(uintptr_t)strchr(uri, '?');
+    size_t pairs = 0;
+    for (const char *at = query; at; at = strchr(at + 1, '&'))
+        pairs++;
+    if (pairs <= FERRY_HTTP_TEXT_PAIRS)
+        return;
+    query[0] = 0;
+    query[1] = 0;
+}
+
 void *http_server_target(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct ferry_posix_http_server *self = cls;
@@ -47,6 +62,7 @@ void *http_server_target(void *cls, const char *uri, struct MHD_Connection *conn
     request->server = self;
     request->connection = connection;
     request->target = strdup(uri);
+    spare_library(uri);
     request->since_ms = http_server_now();
     atomic_fetch_add(&self->requests, 1);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);

@@ -38,6 +38,12 @@ static void paths_are_decoded_or_refused(void **state)
         {"/a/..", NULL},
         {"/a/./b", NULL},
         {"/%2e%2E/b", NULL},
+        {"/a%C2%9B31mb", NULL},
+        {"/a\xC2\x85", NULL},
+        {"/a%C2%A0b", "/a\xC2\xA0"
+                      "b"},
+        {"/a%C3%9Bb", "/a\xC3\x9B"
+                      "b"},
         {"/a%2Fb", NULL},
         {"/a%5Cb", NULL},
         {"/a\\b", NULL},

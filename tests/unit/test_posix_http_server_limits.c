@@ -120,6 +120,26 @@ static void too_large_a_head_is_refused(void **state)
     free(request);
 }
 
+// The library had no memory left for an answer, and nobody was told anything for ten seconds.
+static void many_parameters_are_refused_at_once(void **state)
+{
+    struct served served;
+    (void)state;
+    served_start(&served, &two_threads);
+    for (int pairs = 15; pairs < 6000; pairs = pairs < 20 ? pairs + 1 : pairs * 3) {
+        char *request = malloc(32768);
+        size_t n = (size_t)snprintf(request, 32768, "GET /show?a=b");
+        for (int i = 1; i < pairs; i++)
+            n += (size_t)snprintf(request + n, 32768 - n, "&p%x", i);
+        snprintf(request + n, 32768 - n, " HTTP/1.1\r\nHost: x\r\n\r\n");
+        int64_t begun = served_now_ms();
+        served_expect(served.port, request, pairs <= 16 ? 200 : 400, NULL);
+        assert_true(served_now_ms() - begun < 5000); // the head's time is ten seconds
+        free(request);
+    }
+    served_end(&served);
+}
+
 static void let_in_time(int fd, const char *trickle)
 {
     int64_t start = served_now_ms();
@@ -190,9 +210,13 @@ static void connections_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_sends_what_is_not_wanted), cmocka_unit_test(a_body_without_a_length_is_bounded_too),
-        cmocka_unit_test(a_torn_body_is_aborted),          cmocka_unit_test(a_read_that_fails_cuts_the_answer),
-        cmocka_unit_test(too_large_a_head_is_refused),     cmocka_unit_test(slow_peers_are_cut_off),
+        cmocka_unit_test(nobody_sends_what_is_not_wanted),
+        cmocka_unit_test(a_body_without_a_length_is_bounded_too),
+        cmocka_unit_test(a_torn_body_is_aborted),
+        cmocka_unit_test(a_read_that_fails_cuts_the_answer),
+        cmocka_unit_test(too_large_a_head_is_refused),
+        cmocka_unit_test(slow_peers_are_cut_off),
+        cmocka_unit_test(many_parameters_are_refused_at_once),
         cmocka_unit_test(connections_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,7 +194,17 @@ int ferry_http_text_path(const char *target, char *out, size_t cap)
         at += encoded ? 2 : 0;
     }
     out[len] = 0;
-    return ferry_http_text_utf8(out, len) && segments_plain(out) ? (int)len : FERRY_ERR_ARG;
+    return ferry_http_text_plain(out, len) && segments_plain(out) ? (int)len : FERRY_ERR_ARG;
+}
+
+bool ferry_http_text_plain(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (control(c) || (c == 0xC2 && i + 1 < len && (unsigned char)text[i + 1] < 0xA0))
+            return false;
+    }
+    return ferry_http_text_utf8(text, len);
 }
 
 // Decodes text in place; false when it is not fit.
@@ -209,7 +219,7 @@ static bool decode_query(char *text)
         *out++ = (char)c;
     }
     *out = 0;
-    return ferry_http_text_utf8(text, (size_t)(out - text));
+    return ferry_http_text_plain(text, (size_t)(out - text));
 }
 
 int ferry_http_text_query_parse(char *text, struct ferry_http_text_query *query)

@@ -44,6 +44,8 @@ bool ferry_http_text_etag_listed(const char *value, const char *etag);
 
 // The bytes are UTF-8: shortest form, no surrogates, up to U+10FFFF.
 bool ferry_http_text_utf8(const char *text, size_t len);
+// The same without control characters (C0, DEL, and C1, which are U+0080 to U+009F and steer terminals as well).
+bool ferry_http_text_plain(const char *text, size_t len);
 // Equal without regard to ASCII case.
 bool ferry_http_text_same(const char *a, const char *b);
 // Equal, in a time that depends on the lengths only: for secrets.
