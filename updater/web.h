@@ -59,6 +59,7 @@ struct ferry_web_depot {
 struct ferry_web_cfg {
     const char *name;        // of this updater, for the page's head; NULL = "Ferry"
     const char *version;     // of the program; NULL = not told
+    uint32_t boot;           // a random number, another one at each start; 0 = made of what there is
     const char *token;       // NULL or "" = whoever reaches the server may do everything
     struct ferry_card *card; // the updater's. The updater's side looks at it anew only under lock
     const char *card_dir;    // where the card is; NULL = card->dir, which must be set by now

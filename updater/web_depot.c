@@ -8,9 +8,10 @@
 #include "updater/web_work.h"
 
 #define ADDRESS 300
+#define QUERY 400
 
 struct passing {
-    char url[ADDRESS], token[ADDRESS];
+    char url[ADDRESS + QUERY], token[ADDRESS];
     const char *headers[3];
 };
 
@@ -45,11 +46,41 @@ static bool take_client(struct ferry_web *self)
     return taken;
 }
 
+// "?limit=100&text=tea%20pot": what the page may ask the depot for. False: too long.
+static bool put_query(const struct ferry_http_request *request, char *out, size_t cap)
+{
+    static const char *const names[] = {"text", "before", "limit"};
+    static const char hex[] = "0123456789ABCDEF";
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = request->query(request->ctx, names[i]);
+        if (!value)
+            continue;
+        if (at + 3 * strlen(value) + 10 > cap)
+            return false;
+        at += (size_t)snprintf(out + at, cap - at, "%c%s=", at ? '&' : '?', names[i]);
+        for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
+            bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
+            if (plain) {
+                out[at++] = (char)*c;
+            } else {
+                out[at++] = '%';
+                out[at++] = hex[*c >> 4];
+                out[at++] = hex[*c & 15];
+            }
+        }
+        out[at] = 0;
+    }
+    return true;
+}
+
 // Opens the request to the depot; 0 = its answer is good and can be read. On failure the client is closed.
-static int ask(const struct ferry_web_depot *depot, struct passing *p, struct ferry_http_answer *answer)
+static int ask(const struct ferry_web_depot *depot, struct passing *p, const char *query,
+               struct ferry_http_answer *answer)
 {
     struct ferry_http_reply reply;
-    snprintf(p->url, sizeof p->url, "%s/api/v1/builds", depot->url);
+    snprintf(p->url, sizeof p->url, "%s/api/v1/builds%s", depot->url, query);
     snprintf(p->token, sizeof p->token, "Authorization: Bearer %s", depot->token ? depot->token : "");
     p->headers[0] = "Accept: application/json";
     p->headers[1] = depot->token && depot->token[0] ? p->token : NULL;
@@ -73,7 +104,12 @@ static int ask(const struct ferry_web_depot *depot, struct passing *p, struct fe
 void ferry_web_depot_builds(struct ferry_web *self, const struct ferry_http_request *request, const char *rest,
                             struct ferry_http_answer *answer)
 {
-    (void)request, (void)rest;
+    (void)rest;
+    char query[QUERY];
+    if (!put_query(request, query, sizeof query)) {
+        ferry_web_answer_error(answer, 422, "ARG", "what is searched for is too long", NULL, "search for less");
+        return;
+    }
     struct passing *p = self->cfg.depot ? calloc(1, sizeof *p) : NULL;
     if (!p || !take_client(self)) {
         bool none = !self->cfg.depot;
@@ -84,7 +120,7 @@ void ferry_web_depot_builds(struct ferry_web *self, const struct ferry_http_requ
         return;
     }
     struct ferry_web_stream *stream = NULL;
-    if (ask(self->cfg.depot, p, answer) == FERRY_OK)
+    if (ask(self->cfg.depot, p, query, answer) == FERRY_OK)
         stream = ferry_web_stream(self, "application/json", pass_row, answer);
     if (!stream) {
         free(p);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ferry/base/status.h"
 #include "updater/json.h"
@@ -52,7 +53,7 @@ struct ferry_web *ferry_web_new(const struct ferry_web_cfg *cfg)
     for (unsigned i = 0; i < cfg->port_count; i++)
         ferry_web_changed(self, &self->ports[i].seq);
     ferry_web_changed(self, &self->card_seq);
-    self->boot = (uint32_t)(uintptr_t)self ^ (uint32_t)((uint64_t)(uintptr_t)self >> 32);
+    self->boot = cfg->boot ? cfg->boot : (uint32_t)(uintptr_t)self ^ (uint32_t)time(NULL) * 2654435761u;
     ferry_web_files_clean(self);
     ferry_web_settings_recover(self);
     return self;

@@ -1,4 +1,5 @@
-// Requests to whoever served this page, and what happens there as it happens.
+// Requests to whoever served this page, and what happens there as it happens. Addresses are relative: the page may lie
+// below a path of another server.
 
 const KEY = 'ferry-token';
 let token = '';
@@ -26,6 +27,7 @@ export function setToken(value, keep) {
   } catch { /* storage is off: for this page only */ }
 }
 
+export const hasToken = () => Boolean(token);
 export const authorization = () => (token ? {Authorization: `Bearer ${token}`} : {});
 
 // An answer that is none: {status, error, what, where, hint}
@@ -48,7 +50,7 @@ async function failure(response) {
 export async function request(method, path, {json, headers, signal, accept = 'application/json'} = {}) {
   let response;
   try {
-    response = await fetch(`/api/v1/${path}`, {
+    response = await fetch(`api/v1/${path}`, {
       method, signal, cache: 'no-store', credentials: 'omit',
       headers: {Accept: accept, ...authorization(), ...(json ? {'Content-Type': 'application/json'} : {}), ...headers},
       body: json ? JSON.stringify(json) : undefined,
@@ -76,7 +78,7 @@ export const encodePath = path => path.split('/').map(encodeURIComponent).join('
 export function upload(method, path, file, progress, cancel) {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
-    xhr.open(method, `/api/v1/${path}`);
+    xhr.open(method, `api/v1/${path}`);
     for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value);
     xhr.setRequestHeader('Content-Type', 'application/octet-stream');
     xhr.responseType = 'json';
@@ -94,7 +96,7 @@ export function upload(method, path, file, progress, cancel) {
 
 const pause = ms => new Promise(resolve => { setTimeout(resolve, ms); });
 
-// One text/event-stream, until it ends.
+// One text/event-stream, until it ends. alive() when it has begun.
 async function stream(path, on, alive) {
   const control = new AbortController();
   let timer = 0;
@@ -103,13 +105,13 @@ async function stream(path, on, alive) {
   try {
     const response = await request('GET', path, {accept: 'text/event-stream', signal: control.signal});
     if (!(response.headers.get('Content-Type') || '').startsWith('text/event-stream')) return 'poll';
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const reader = response.body.getReader(), decoder = new TextDecoder();
     alive();
     for (let text = '';;) {
       const {value, done} = await reader.read();
       if (done) return 'again';
       watch();
-      text += value;
+      text += decoder.decode(value, {stream: true});
       const parts = text.split('\n\n');
       text = parts.pop();
       for (const part of parts) take(part, on);
@@ -134,26 +136,36 @@ async function poll(on, alive) {
   let after = 0, boot;
   for (;;) {
     const answer = await get(`events?after=${after}`);
-    alive();
-    if (boot !== undefined && boot !== answer.boot) return;
+    if (boot === undefined) alive();
+    else if (boot !== answer.boot) return;
     boot = answer.boot;
     after = answer.seq;
+    if (answer.reload) on('reload', {});
     for (const event of answer.events) on(event.event, event.data);
     await pause(document.hidden ? 5000 : 1200);
   }
 }
 
-// Listens for ever. on(name, data); state('live' | 'lost' | ApiError of a refusal): after a refusal it waits for retry().
+// Listens for ever. on(name, data); state('live' | 'lost' | ApiError of a refusal): 'live' with every new connection,
+// before which anything may have happened; after a refusal it waits for retry().
 export function listen(on, state) {
   let wait = 500, wake = () => {};
   const alive = () => { wait = 500; state('live'); };
+  const sleep = ms => Promise.race([pause(ms), new Promise(resolve => { wake = resolve; })]);
   (async () => {
     for (let polling = false;;) {
       try {
-        if (polling) await poll(on, alive);
-        else polling = (await stream('events', on, alive)) === 'poll';
+        const end = polling ? await poll(on, alive) : await stream('events', on, alive);
+        if (end === 'poll') polling = true;
+        if (end) { // not lost: the server ends a stream now and then
+          await sleep(200);
+          continue;
+        }
       } catch (error) {
-        if (error.status === 404 || error.status === 405 || error.status === 501) polling = true;
+        if (error.status === 404 || error.status === 405 || error.status === 501) {
+          polling = !polling;
+          if (polling) continue;
+        }
         if (error.status === 401 || error.status === 403) {
           state(error);
           await new Promise(resolve => { wake = resolve; });
@@ -161,9 +173,10 @@ export function listen(on, state) {
         }
       }
       state('lost');
-      await Promise.race([pause(wait), new Promise(resolve => { wake = resolve; })]);
+      await sleep(wait);
       wait = Math.min(wait * 2, 8000);
     }
   })();
+  addEventListener('online', () => wake());
   return () => wake();
 }

@@ -1,12 +1,13 @@
 // The page: which parts there are (GET info says), one of them shown at a time, the connection and the token.
-import {$, ask, fault, fill, h, icon, say, upper} from '/dom.js';
-import {get, listen, loadToken, setToken} from '/api.js';
-import {bench} from '/bench.js';
-import {history_} from '/history.js';
-import {settings} from '/settings.js';
-import {devices, queue} from '/depot.js';
+import {$, ask, fault, fill, h, icon, say, upper} from './dom.js';
+import {get, hasToken, listen, loadToken, setToken} from './api.js';
+import {bench} from './bench.js';
+import {history_} from './history.js';
+import {settings} from './settings.js';
+import {devices} from './devices.js';
+import {queue} from './jobs.js';
 
-let info = null, shown = null, retry = () => {}, asking = false;
+let info = null, shown = null, retry = () => {}, asking = false, lost = false, asked = 0;
 
 // ---- colours ----
 
@@ -33,11 +34,12 @@ $('theme').addEventListener('click', () => {
 
 // ---- parts ----
 
+const onDepot = () => info.kind === 'depot';
 const parts = [
-  {id: 'bench', name: () => (info.kind === 'depot' ? 'Firmware' : 'Bench'), has: () => true, part: bench},
-  {id: 'jobs', name: () => 'Jobs', has: p => info.kind === 'depot' && p.includes('jobs'), part: queue},
+  {id: 'bench', name: () => (onDepot() ? 'Firmware' : 'Bench'), has: () => true, part: bench},
+  {id: 'jobs', name: () => 'Jobs', has: p => onDepot() && p.includes('jobs'), part: queue},
   {id: 'devices', name: () => 'Devices', has: p => p.includes('devices'), part: devices},
-  {id: 'history', name: () => 'History', has: p => p.includes('history'), part: history_},
+  {id: 'history', name: () => 'History', has: p => p.includes('history') || (onDepot() && p.includes('jobs')), part: history_},
   {id: 'settings', name: () => 'Settings', has: p => p.includes('settings'), part: settings},
 ];
 const there = () => parts.filter(part => part.has(info.parts));
@@ -48,6 +50,7 @@ function route(focus) {
   fill($('tabs'), there().length > 1 && there().map(p =>
     h('a', {href: `#${p.id}`, 'data-key': p.id, 'aria-current': p === part ? 'page' : null}, p.name())));
   $('tabs').hidden = there().length < 2;
+  $('tabs').querySelector('[aria-current]')?.scrollIntoView({block: 'nearest', inline: 'nearest'});
   if (shown === part) return;
   shown?.part.close?.();
   shown = part;
@@ -60,11 +63,11 @@ addEventListener('hashchange', () => { if (!['#main', ''].includes(location.hash
 // ---- who may ----
 
 async function askToken(error) {
-  if (asking) return;
+  if (asking) return false;
   asking = true;
   const token = await ask('A token is needed', done => {
     const input = h('input', {type: 'password', name: 'token', autocomplete: 'current-password', required: true, id: 'token',
-      'aria-describedby': 'token-why', spellcheck: 'false'});
+      'aria-describedby': 'token-why', spellcheck: 'false', autocapitalize: 'off'});
     const keep = h('input', {type: 'checkbox', id: 'keep'});
     const show = h('button.quiet', {type: 'button', 'aria-pressed': 'false', onclick: () => {
       input.type = input.type === 'password' ? 'text' : 'password';
@@ -82,10 +85,22 @@ async function askToken(error) {
   return Boolean(token);
 }
 
+// The key in the head: another token, or none any more (a shared computer).
+$('key').addEventListener('click', async () => {
+  const what = await ask('Token', done => [
+    h('p', {}, hasToken() ? 'This page uses a token.' : 'This page uses no token: it may do what everybody may.'),
+    h('div.row.end', {}, hasToken() ? h('button', {type: 'button', onclick: () => done('forget')}, 'Forget it') : null,
+      h('button.main', {type: 'button', onclick: () => done('enter')}, hasToken() ? 'Enter another' : 'Enter a token'))]);
+  if (what === 'forget') setToken('', false);
+  if (what === 'forget' || (what === 'enter' && await askToken())) location.reload();
+});
+
 function locked(error) {
+  shown?.part.close?.();
   shown = null;
   info = null;
   $('tabs').hidden = true;
+  $('key').hidden = true;
   fill($('main'), h('section.empty', {}, icon('box'), h('h2', {}, 'Locked'),
     h('p', {}, 'This is only for those who have its token.'),
     h('button.main', {type: 'button', onclick: async () => { if (await askToken(error)) retry(); }}, 'Enter the token')));
@@ -97,19 +112,24 @@ function link(state, text) {
   if ($('link').dataset.state !== state && state === 'lost') say('Connection lost, trying again');
   $('link').dataset.state = state;
   $('link-text').textContent = text;
+  $('stale').hidden = state !== 'lost' || !shown;
 }
 
 async function start() {
   const answer = await get('info');
   if (answer.auth && !answer.ok) return false;
+  asked = performance.now();
   const changed = !info || info.boot !== answer.boot || info.parts.join() !== answer.parts.join();
   info = {parts: [], routes: [], ...answer};
   const name = (info.name || '').replace(/^Ferry\b\s*/, '');
-  fill($('name'), 'Ferry', name ? h('span.on', {}, ` ${name}`) : null);
+  fill($('name'), 'Ferry', name ? h('span.on', {}, ' ', h('bdi', {}, name)) : null);
+  $('name').title = info.version ? `Ferry ${info.version}` : '';
   document.title = name ? `${name} · Ferry` : 'Ferry';
-  $('veil').firstElementChild.textContent = `Drop to put it ${info.kind === 'depot' ? 'into the depot' : 'on the card'}`;
+  $('key').hidden = !(info.auth || onDepot() || hasToken());
+  $('veil').firstElementChild.textContent = `Drop to put it ${onDepot() ? 'into the depot' : 'on the card'}`;
   if (changed) { shown?.part.close?.(); shown = null; }
   route(false);
+  if (!changed && lost && onDepot()) on('reload', {}); // its stream tells only what is new
   return true;
 }
 
@@ -119,16 +139,18 @@ async function state(what) {
     if (!info && !shown) fill($('main'), fault({what: 'No answer', hint: 'Is it switched on, and on this network? This page keeps trying.'}));
   } else if (what === 'live') {
     link('live', 'connected');
-    if (!info || $('link').dataset.was === 'lost') await start().catch(() => {});
+    if (!info || lost || performance.now() - asked > 3000) await start().catch(() => {});
   } else if (what.status === 401) {
     link('locked', 'token needed');
     locked(what);
     if (await askToken(what)) retry();
   } else {
     link('lost', 'refused');
+    shown?.part.close?.();
+    shown = null;
     fill($('main'), fault(what));
   }
-  $('link').dataset.was = what === 'live' ? 'live' : 'lost';
+  lost = what !== 'live';
 }
 
 function on(name, data) {
@@ -136,6 +158,7 @@ function on(name, data) {
 }
 
 fill($('mark'), icon('boat'));
+fill($('key'), icon('key'));
 loadToken();
 showTheme();
 start().then(good => {

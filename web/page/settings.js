@@ -1,7 +1,7 @@
 // The settings that this program has: GET settings tells which, what they take, and what they are.
-import {$, fault, fill, h, say, toast, upper} from '/dom.js';
-import {get, put} from '/api.js';
-import {builds} from '/bench.js';
+import {$, fault, fill, h, say, toast, upper} from './dom.js';
+import {get, put} from './api.js';
+import {builds} from './bench.js';
 
 let rows = [], dirty = false;
 

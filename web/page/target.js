@@ -1,8 +1,8 @@
 // One target: who it is, what happens to it, and what can be done.
-import {bytes, duration, fault, fill, h, icon, say} from '/dom.js';
+import {bytes, duration, fault, fill, h, icon, say} from './dom.js';
 
 const words = {
-  queued: 'Waiting to begin', connecting: 'Connecting', reading: 'Reading its partition table', planning: 'Checking',
+  queued: 'Waiting to begin', fetching: 'Fetching the firmware', connecting: 'Connecting', reading: 'Reading its partition table', planning: 'Checking',
   checking: 'Checking', erasing: 'Erasing the whole flash', writing: 'Crossing', verifying: 'Comparing', leaving: 'Starting the firmware', stopping: 'Stopping',
 };
 const results = {
@@ -49,7 +49,8 @@ export function targetCard(actions, mayStart) {
   }
 
   function progress(j) {
-    const known = j.size > 0 && ['writing', 'verifying', 'leaving', 'stopping'].includes(j.state);
+    const known = j.size > 0 && ['fetching', 'writing', 'verifying', 'leaving', 'stopping'].includes(j.state);
+    if (j.state !== toldState && (j.state === 'fetching' || toldState === 'fetching')) { best = 0; rate = new Rate(); toldTenth = -1; } // other bytes
     if (known) best = Math.max(best, j.done); // while a segment is proved, the figure goes back a little
     const percent = known ? Math.min(100, best / j.size * 100) : 0;
     state.textContent = words[j.state] || j.state;
@@ -59,7 +60,7 @@ export function targetCard(actions, mayStart) {
     if (known) rate.add(best);
     const speed = known ? rate.get() : 0, left = speed > 0 ? Math.round((j.size - best) / speed) : 0;
     detail.textContent = known ? [`${Math.floor(percent)} %`, `${bytes(best)} of ${bytes(j.size)}`,
-      speed > 0 ? `${bytes(speed)}/s` : '', left > 0 ? `about ${left < 10 ? `${left} s` : duration(left)} left` : ''].filter(Boolean).join(' · ') : (j.step || '');
+      speed > 0 ? `${bytes(speed)}/s` : '', left > 0 ? `about ${left < 10 ? `${left} s` : duration(left)} left` : '', j.state === 'fetching' ? j.step : ''].filter(Boolean).join(' · ') : [j.state === 'fetching' && j.done ? bytes(j.done) : '', j.step].filter(Boolean).join(' · ');
     const tenth = Math.floor(percent / 25);
     if (j.state !== toldState || (known && tenth > toldTenth))
       say(`${title(target)}: ${words[j.state] || j.state}${known && percent >= 25 ? `, ${tenth * 25} percent` : ''}`);

@@ -1,10 +1,17 @@
 // Bringing builds: dropped onto the page, or chosen. Files that belong together become one folder, which appears as a
 // whole when the last of them is there.
-import {$, ask, bytes, confirm, fill, h, icon, say, toast} from '/dom.js';
-import {ApiError, encodePath, post, upload} from '/api.js';
+import {$, ask, bytes, confirm, fill, h, icon, say, toast} from './dom.js';
+import {ApiError, encodePath, post, upload} from './api.js';
 
 const MOST = 40; // files of one build
 const USEFUL = /\.(bin|json|csv)$/i;
+// What people bring that is not what goes onto a flash, and what to bring instead.
+const OTHERS = [
+  [/\.(zip|7z|rar|tgz|tbz2?|txz|tar(\.\w+)?|gz|xz|zst)$/i, 'is an archive', 'Unpack it, then drop the folder that comes out.'],
+  [/\.elf$/i, 'is an ELF file, for the debugger', 'Drop the .bin that was made of it, or the whole build folder.'],
+  [/\.(hex|uf2|s19|srec|dfu)$/i, 'is of a format that ESP chips do not take', 'Drop the .bin file, or the whole build folder.'],
+  [/\.(ino|c|cpp|cc|h|hpp|py|rs)$/i, 'is source code', 'Build it, then drop the build folder or the .bin file.'],
+];
 
 let zone = null, info = null, loaded = () => {};
 
@@ -68,11 +75,19 @@ function rowFor(name, size, cancel) {
   };
 }
 
+function show(row) {
+  $('uploads').append(row.root);
+  row.root.scrollIntoView({block: 'nearest'});
+}
+
 async function sendOne(file, path, query) {
   const cancel = {};
   const row = rowFor(path, file.size, cancel);
-  $('uploads').append(row.root);
+  show(row);
   try {
+    const most = info.limit || info.upload_limit;
+    if (most && file.size > most)
+      throw new ApiError(413, {error: 'TOO_LARGE', what: `The file has ${bytes(file.size)}, and ${bytes(most)} are the most that is taken`, hint: 'Is it the right one?'});
     const answer = await upload('PUT', `files/${encodePath(path)}${query}`, file, row.at, cancel);
     row.root.remove();
     return answer;
@@ -92,7 +107,7 @@ async function sendFolder(files, folder, replace = false) {
   const size = files.reduce((sum, f) => sum + f.file.size, 0);
   const cancel = {};
   const row = rowFor(`${folder} (${files.length} files)`, size, cancel);
-  $('uploads').append(row.root);
+  show(row);
   let before = 0, stopped = false;
   try {
     for (const {path, file} of files) {
@@ -116,10 +131,10 @@ async function sendFolder(files, folder, replace = false) {
 }
 
 // A depot takes the files one by one, by their content, and then what they are together.
-async function sendToDepot(files, project) {
+async function sendToDepot(files, project, more) {
   const size = files.reduce((sum, f) => sum + f.file.size, 0), cancel = {}, parts = [];
   const row = rowFor(`${project} (${files.length} files)`, size, cancel);
-  $('uploads').append(row.root);
+  show(row);
   const places = await addresses(files);
   let before = 0, stopped = false;
   try {
@@ -131,8 +146,9 @@ async function sendToDepot(files, project) {
       before += file.size;
       parts.push({sha256: blob.sha256, name: path.split('/').pop(), address: places.get(path)});
     }
-    await post('builds', {project, files: parts});
+    const made = await post('builds', {project, ...more, files: parts});
     row.root.remove();
+    return made;
   } catch (error) {
     if (error.error === 'CANCELLED') row.root.remove();
     else row.fail(error);
@@ -152,49 +168,90 @@ async function addresses(files) {
 
 const stem = name => name.split('/').pop().replace(/(\.ino)?(\.(merged|bootloader|partitions))?\.[^.]+$/, '');
 
+const listed = files => h('ul.names', {}, files.slice(0, 8).map(f => h('li.path', {}, f.path)), files.length > 8 ? h('li', {}, `and ${files.length - 8} more`) : null);
+
+// Channel and note of a build that goes into a depot.
+function depotFields() {
+  const channel = h('input', {id: 'to-channel', maxlength: 60, list: 'to-channels', spellcheck: 'false', autocapitalize: 'off', placeholder: 'none'});
+  const note = h('input', {id: 'to-note', maxlength: 200});
+  return {
+    fields: [h('label', {for: 'to-channel'}, 'Channel'), channel, h('datalist', {id: 'to-channels'}, ['stable', 'beta'].map(value => h('option', {value}))),
+      h('label', {for: 'to-note'}, 'Note'), note],
+    get() { return Object.fromEntries([['channel', channel.value.trim()], ['note', note.value.trim()]].filter(([, v]) => v)); },
+  };
+}
+
+const buttons = (done, go) => h('div.row.end', {}, h('button', {type: 'button', onclick: () => done()}, 'Cancel'),
+  h('button.main', {onclick: event => { event.preventDefault(); go(); }}, 'Send'));
+
 async function together(files) {
   const tops = new Set(files.map(f => (f.path.includes('/') ? f.path.split('/')[0] : '')));
   const top = tops.size === 1 ? [...tops][0] : '';
   const app = files.find(f => !/bootloader|partition|boot_app0|ota_data|\.json$/i.test(f.path)) || files[0];
-  const name = await ask(`${files.length} files`, done => {
+  const depot = info.kind === 'depot', loose = !top && files.every(f => /\.bin$/i.test(f.path));
+  const wish = await ask(`${files.length} files`, done => {
     const input = h('input', {id: 'folder', value: top && top !== 'build' ? top : stem(app.path), maxlength: 60, spellcheck: 'false', autofocus: true});
-    const depot = info.kind === 'depot';
+    const each = h('input', {type: 'checkbox', id: 'each', onchange: () => { input.disabled = each.checked; }});
+    const more = depot ? depotFields() : null;
     return [h('p', {}, depot ? 'They are kept together as one build.' : 'They are kept together in a folder of their own.'),
       h('label', {for: 'folder'}, depot ? 'Name of the build' : 'Name of the folder'), input,
-      h('ul.names', {}, files.slice(0, 8).map(f => h('li.path', {}, f.path)), files.length > 8 ? h('li', {}, `and ${files.length - 8} more`) : null),
-      h('div.row.end', {}, h('button', {type: 'button', onclick: () => done()}, 'Cancel'),
-        h('button.main', {onclick: event => { event.preventDefault(); if (input.value.trim()) done(input.value.trim()); else input.focus(); }}, 'Send'))];
+      loose ? h('label.check', {}, each, 'No: each file is a firmware of its own') : null, more?.fields, listed(files),
+      buttons(done, () => { if (input.value.trim() || each.checked) done({name: input.value.trim(), each: each.checked, more: more?.get() || {}}); else input.focus(); })];
   });
-  return name && {name, files: files.map(f => ({file: f.file, path: top ? f.path.slice(top.length + 1) : f.path}))};
+  return wish && {...wish, files: files.map(f => ({file: f.file, path: top ? f.path.slice(top.length + 1) : f.path}))};
+}
+
+// One file for a depot.
+const alone = file => ask(file.path.split('/').pop(), done => {
+  const more = depotFields();
+  return [h('p', {}, `${bytes(file.file.size)}. Project, version and chip are read from it.`), more.fields, buttons(done, () => done(more.get()))];
+});
+
+function notFirmware(found) {
+  for (const [pattern, what, hint] of OTHERS) {
+    const one = found.find(f => pattern.test(f.path));
+    if (one) return `${one.path.split('/').pop()} ${what}. ${hint}`;
+  }
+  return found.length ? 'None of these is firmware: .bin files, or a build folder' : 'That folder is empty';
+}
+
+async function sendEach(files, query) {
+  for (const {path, file} of files) {
+    try {
+      const answer = await sendOne(file, path.split('/').pop(), query);
+      done(path.split('/').pop(), answer);
+    } catch { /* its row says it; the others go on */ }
+  }
 }
 
 async function take(found) {
   const files = await useful(found);
   if (!files.length) {
-    toast(found.length ? 'None of these is firmware: .bin files, or a build folder' : 'That folder is empty', 'bad');
+    toast(notFirmware(found), 'bad');
     return;
   }
   if (files.length > MOST) {
     toast(`${files.length} files are too many: drop one build at a time`, 'bad');
     return;
   }
+  const depot = info.kind === 'depot';
+  const wish = files.length > 1 ? await together(files) : {each: true, files, more: depot ? await alone(files[0]) : {}};
+  if (!wish?.more) return;
+  const query = new URLSearchParams(wish.more).toString();
+  if (wish.each) {
+    await sendEach(wish.files, query && `?${query}`);
+    return;
+  }
   try {
-    if (files.length === 1) {
-      await sendOne(files[0].file, files[0].path.split('/').pop(), '');
-      done(files[0].path);
-    } else {
-      const all = await together(files);
-      if (!all) return;
-      await (info.kind === 'depot' ? sendToDepot : sendFolder)(all.files, all.name);
-      done(all.name);
-    }
+    done(wish.name, await (depot ? sendToDepot : sendFolder)(wish.files, wish.name, depot ? wish.more : false));
   } catch { /* its row says it */ }
 }
 
-function done(name) {
+function done(name, answer) {
   const where = info.kind === 'depot' ? 'in the depot' : 'on the card';
-  toast(`${name} is ${where}`);
-  say(`${name} is ${where}`);
+  const text = answer?.existed ? `${name} was ${where} already` : `${name} is ${where}`;
+  toast(text);
+  say(text);
   loaded();
 }
 

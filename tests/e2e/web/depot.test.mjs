@@ -27,6 +27,8 @@ export default {
     await page.locator('.build').getByText('ESP32-C3').waitFor();
     assert.match(d.cli('list'), /kettle/);
     await page.locator('#pick-files').setInputFiles(path.join(from, 'pump/conformance.bin'));
+    await page.getByLabel('Note').fill('first try <b>x</b>');
+    await page.getByRole('dialog').getByRole('button', {name: 'Send'}).click();
     await until(async () => await page.locator('.build').count() === 2, 'two builds');
     await page.getByRole('button', {name: /^Channel of kettle/}).click();
     await page.getByRole('textbox', {name: 'Channel'}).or(page.getByRole('combobox', {name: 'Channel'})).fill('beta');

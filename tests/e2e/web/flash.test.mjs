@@ -161,7 +161,7 @@ export default {
     const page = await open(u.url), port = new URL(u.url).port;
     await page.getByText('connected', {exact: true}).waitFor();
     await u.stop('SIGKILL');
-    await page.getByText('no connection').waitFor();
+    await page.getByText('no connection', {exact: true}).waitFor();
     buildFolder(card, 'pump', 'esp32');
     u = await updater(card, [c.url], ['--web', `127.0.0.1:${port}`]);
     await page.getByText('connected', {exact: true}).waitFor();
