@@ -132,6 +132,10 @@ void ferry_web_tell_fetching(struct ferry_web *self, unsigned port, const char *
 // The port's job has ended, or could not begin (job NULL; outcome->fault says why).
 void ferry_web_tell_ended(struct ferry_web *self, unsigned port, const struct ferry_job *job,
                           const struct ferry_updater_outcome *outcome);
+// A look at who is there, which nobody on the page has asked for, has ended: chip, MAC and what runs are taken from it.
+// No job is shown for it, and it counts for nothing while a job is on that port. Cheap when nothing differs.
+void ferry_web_tell_seen(struct ferry_web *self, unsigned port, const struct ferry_job *job,
+                         const struct ferry_running *running); // NULL: what runs was not looked at
 // The target has gone, as far as the updater sees: its chip and MAC are not shown any longer.
 void ferry_web_tell_gone(struct ferry_web *self, unsigned port);
 // The card was looked at; fault is what ferry_card_open() said (NULL or status 0 = well). Call it under no lock.

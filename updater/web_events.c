@@ -110,19 +110,19 @@ static void target_json(const struct ferry_web *self, unsigned index, struct fer
     const struct ferry_web_port *port = &self->ports[index];
     char id[12], revision[16];
     snprintf(id, sizeof id, "%u", index);
-    snprintf(revision, sizeof revision, "v%u.%u", port->revision / 100u, port->revision % 100u);
+    snprintf(revision, sizeof revision, "v%u.%u", port->who.revision / 100u, port->who.revision % 100u);
     ferry_web_json_open(json, NULL, '{');
     ferry_web_json_text(json, "id", id);
     ferry_web_json_text(json, "port", self->cfg.port_names[index]);
     ferry_web_json_bool(json, "busy", port->busy);
-    ferry_web_json_text(json, "chip", port->chip);
-    ferry_web_json_text(json, "label", port->label);
-    ferry_web_json_text(json, "revision", port->chip[0] ? revision : "");
-    ferry_web_json_text(json, "mac", port->mac);
-    ferry_web_json_number(json, "flash_size", port->flash_size);
-    ferry_web_json_text(json, "running", port->running);
-    ferry_web_json_text(json, "running_version", port->running_version);
-    ferry_web_json_text(json, "slot", port->slot);
+    ferry_web_json_text(json, "chip", port->who.chip);
+    ferry_web_json_text(json, "label", port->who.label);
+    ferry_web_json_text(json, "revision", port->who.chip[0] ? revision : "");
+    ferry_web_json_text(json, "mac", port->who.mac);
+    ferry_web_json_number(json, "flash_size", port->who.flash_size);
+    ferry_web_json_text(json, "running", port->who.running);
+    ferry_web_json_text(json, "running_version", port->who.running_version);
+    ferry_web_json_text(json, "slot", port->who.slot);
     if (port->job) {
         ferry_web_json_open(json, "job", '{');
         job_members(json, port);

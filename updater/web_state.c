@@ -126,19 +126,27 @@ static void adopt_job(struct ferry_web *self, struct ferry_web_port *port, unsig
     port->command = (struct ferry_web_command){.port = index};
 }
 
+static void forget_running(struct ferry_web_port *port)
+{
+    port->who.running[0] = port->who.running_version[0] = port->who.slot[0] = 0;
+}
+
 static void take_target(struct ferry_web_port *port, const struct ferry_job *job)
 {
     const struct ferry_target *target = ferry_job_target(job);
     if (!target || !target->chip)
         return;
-    snprintf(port->chip, sizeof port->chip, "%s", target->chip->name);
-    snprintf(port->label, sizeof port->label, "%s", target->chip->label);
-    port->revision = target->revision;
-    port->flash_size = target->flash_size;
-    port->mac[0] = 0;
+    snprintf(port->who.chip, sizeof port->who.chip, "%s", target->chip->name);
+    snprintf(port->who.label, sizeof port->who.label, "%s", target->chip->label);
+    port->who.revision = target->revision;
+    port->who.flash_size = target->flash_size;
+    char mac[sizeof port->who.mac] = "";
     if (target->mac_known)
-        snprintf(port->mac, sizeof port->mac, "%02x:%02x:%02x:%02x:%02x:%02x", target->mac[0], target->mac[1],
-                 target->mac[2], target->mac[3], target->mac[4], target->mac[5]);
+        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", target->mac[0], target->mac[1], target->mac[2],
+                 target->mac[3], target->mac[4], target->mac[5]);
+    if (strcmp(mac, port->who.mac) != 0) // another one: nothing is known of its firmware
+        forget_running(port);
+    memcpy(port->who.mac, mac, sizeof mac);
 }
 
 static void take_info(struct ferry_web_port *port, const struct ferry_job *job)
@@ -147,10 +155,19 @@ static void take_info(struct ferry_web_port *port, const struct ferry_job *job)
     const struct ferry_slot *slot = info ? ferry_link_route_slot(info, FERRY_SLOT_RUNNING) : NULL;
     if (!info)
         return;
-    snprintf(port->running, sizeof port->running, "%s", info->project);
-    snprintf(port->running_version, sizeof port->running_version, "%.*s", (int)sizeof port->running_version - 1,
-             info->version);
-    snprintf(port->slot, sizeof port->slot, "%s", slot ? slot->label : "");
+    snprintf(port->who.running, sizeof port->who.running, "%s", info->project);
+    snprintf(port->who.running_version, sizeof port->who.running_version, "%.*s",
+             (int)sizeof port->who.running_version - 1, info->version);
+    snprintf(port->who.slot, sizeof port->who.slot, "%s", slot ? slot->label : "");
+}
+
+static void take_running(struct ferry_web_port *port, const struct ferry_running *running)
+{
+    if (!running || running->state == FERRY_RUNNING_UNKNOWN)
+        return;
+    snprintf(port->who.running, sizeof port->who.running, "%.*s", (int)sizeof port->who.running - 1, running->project);
+    snprintf(port->who.running_version, sizeof port->who.running_version, "%.*s",
+             (int)sizeof port->who.running_version - 1, running->version);
 }
 
 static void take_plan(struct ferry_web_port *port, const struct ferry_job *job)
@@ -266,6 +283,9 @@ void ferry_web_tell_ended(struct ferry_web *self, unsigned index, const struct f
         take_plan(port, job);
         take_progress(port, job);
     }
+    if (outcome->result.written && outcome->running.state == FERRY_RUNNING_UNKNOWN)
+        forget_running(port);
+    take_running(port, &outcome->running);
     port->state = outcome->fault.status < 0 ? FERRY_JOB_FAILED : FERRY_JOB_DONE;
     port->result = outcome->result;
     port->fault = outcome->fault;
@@ -278,13 +298,32 @@ void ferry_web_tell_ended(struct ferry_web *self, unsigned index, const struct f
     ferry_web_wake(self);
 }
 
+void ferry_web_tell_seen(struct ferry_web *self, unsigned index, const struct ferry_job *job,
+                         const struct ferry_running *running)
+{
+    struct ferry_web_port *port = &self->ports[index];
+    ferry_web_lock(self);
+    struct ferry_web_who before;
+    memcpy(&before, &port->who, sizeof before);
+    if (!port->busy) {
+        take_target(port, job);
+        take_info(port, job);
+        take_running(port, running);
+    }
+    bool changed = memcmp(&before, &port->who, sizeof before) != 0;
+    if (changed)
+        ferry_web_changed(self, &port->seq);
+    ferry_web_unlock(self);
+    if (changed)
+        ferry_web_wake(self);
+}
+
 void ferry_web_tell_gone(struct ferry_web *self, unsigned index)
 {
     struct ferry_web_port *port = &self->ports[index];
     ferry_web_lock(self);
-    bool known = port->chip[0] != 0;
-    port->chip[0] = port->label[0] = port->mac[0] = port->running[0] = port->running_version[0] = port->slot[0] = 0;
-    port->flash_size = 0;
+    bool known = port->who.chip[0] != 0;
+    memset(&port->who, 0, sizeof port->who);
     if (known)
         ferry_web_changed(self, &port->seq);
     ferry_web_unlock(self);

@@ -16,13 +16,17 @@ struct ferry_web_note {
     char text[FERRY_WEB_NOTE];
 };
 
-struct ferry_web_port {
-    uint32_t seq, progress_seq; // of the last change of the whole, and of the progress alone
-    // What is connected, as far as known.
+// What is connected to a port, as far as known.
+struct ferry_web_who {
     char chip[24], label[24], mac[18];
     uint16_t revision;
     uint32_t flash_size;
-    char running[64], running_version[32], slot[17]; // link: what runs there
+    char running[64], running_version[32], slot[17]; // what runs there; slot: link
+};
+
+struct ferry_web_port {
+    uint32_t seq, progress_seq; // of the last change of the whole, and of the progress alone
+    struct ferry_web_who who;
     // The job that is asked for, runs, or ran last; number 0 = none yet.
     uint32_t job;
     bool busy, asked, abort_asked, aborting, probe, ended;

@@ -13,6 +13,7 @@
 
 #include "ferry/base/http_text.h"
 #include "ferry/base/status.h"
+#include "ferry/chip/chip.h"
 #include "tests/support/web_rig.h"
 #include "updater/web_json.h"
 
@@ -371,6 +372,56 @@ static void test_fetching_is_a_state(void **state)
     web_rig_free(rig);
 }
 
+static const struct ferry_target *target_of(const void *engine)
+{
+    return engine;
+}
+
+static void expect_who(struct web_rig *rig, const char *chip, const char *mac, const char *running)
+{
+    struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/targets", 200);
+    const cJSON *target = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 1);
+    assert_string_equal(web_probe_text(target, "chip"), chip);
+    assert_string_equal(web_probe_text(target, "mac"), mac);
+    assert_string_equal(web_probe_text(target, "running"), running);
+    web_probe_free(&answer);
+}
+
+// An updater that looks by itself, again and again: no job is made of it, and only what differs is told.
+static void test_looks_that_nobody_asked_for(void **state)
+{
+    (void)state;
+    struct web_rig *rig = rig_new(NULL);
+    struct ferry_target target = {.chip = ferry_chip_by_name("esp32c3"), .mac = {2, 0, 0, 0, 0, 7}, .mac_known = true};
+    static struct ferry_job job;
+    memset(&job, 0, sizeof job);
+    job.engine.target = target_of;
+    job.engine.engine = &target;
+    struct ferry_running running = {.state = FERRY_RUNNING_KNOWN, .project = "kettle", .version = "1.1"};
+    ferry_web_tell_seen(rig->web, 1, &job, &running);
+    expect_who(rig, "esp32c3", "02:00:00:00:00:07", "kettle");
+    unsigned wakes = rig->wakes;
+    for (int i = 0; i < 5; i++)
+        ferry_web_tell_seen(rig->web, 1, &job, i % 2 ? &running : NULL);
+    assert_int_equal(rig->wakes, wakes);
+    target.mac[5] = 8; // another one: what the first one ran is not what it runs
+    ferry_web_tell_seen(rig->web, 1, &job, NULL);
+    expect_who(rig, "esp32c3", "02:00:00:00:00:08", "");
+    assert_int_equal(rig->wakes, wakes + 1);
+    expect_start(rig, "{\"target\":\"1\"}", 202);
+    ferry_web_tell_seen(rig->web, 1, &job, &running); // while a job is there it counts for nothing
+    expect_who(rig, "esp32c3", "02:00:00:00:00:08", "");
+    struct ferry_updater_outcome outcome = {.running = running};
+    ferry_web_tell_ended(rig->web, 1, &job, &outcome);
+    expect_who(rig, "esp32c3", "02:00:00:00:00:08", "kettle");
+    outcome = (struct ferry_updater_outcome){.result.written = true};
+    ferry_web_tell_ended(rig->web, 1, &job, &outcome); // other bytes are there now
+    expect_who(rig, "esp32c3", "02:00:00:00:00:08", "");
+    ferry_web_tell_gone(rig->web, 1);
+    expect_who(rig, "", "", "");
+    web_rig_free(rig);
+}
+
 // ---- what is told ----
 
 static void test_hostile_texts_stay_texts(void **state)
@@ -549,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_wishes_that_make_no_sense),
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_fetching_is_a_state),
+        cmocka_unit_test(test_looks_that_nobody_asked_for),
         cmocka_unit_test(test_hostile_texts_stay_texts),
         cmocka_unit_test(test_events_tell_every_last_state_in_order),
         cmocka_unit_test(test_polling_tells_the_same),
