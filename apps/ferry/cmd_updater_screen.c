@@ -153,12 +153,14 @@ static void tell_plan(struct cmd_updater_screen *self, unsigned port, const stru
 
 // ---- what is new on a port ----
 
-static void take_events(struct cmd_updater_screen *self, unsigned port, struct ferry_job *job)
+static void take_events(struct cmd_updater_screen *self, unsigned port, struct ferry_job *job, bool tell)
 {
     struct ferry_job_event event;
     while (ferry_job_event(job, &event)) {
         if (self->event)
             self->event(self->event_ctx, port, &event);
+        if (!tell)
+            continue;
         if (event.kind == FERRY_EVENT_WARNING)
             cmd_updater_screen_warning(self, port, event.text);
         else if (event.kind == FERRY_EVENT_NOTE && event.text[0])
@@ -212,7 +214,7 @@ static void update_job(struct cmd_updater_screen *self, unsigned port, struct fe
         tell_plan(self, port, plan);
         p->plan_told = true;
     }
-    take_events(self, port, job);
+    take_events(self, port, job, true);
     ferry_job_progress(job, &progress);
     if (job->state == FERRY_JOB_WRITING) {
         ferry_posix_console_rate_add(&p->rate, now_ms, progress.total_done);
@@ -233,6 +235,67 @@ static void tell_trouble(struct cmd_updater_screen *self, unsigned port, int tro
     cmd_updater_screen_warning(self, port, text);
 }
 
+// ---- between jobs ----
+
+// Ends of bars are not worth a line, and a small file is there at once.
+static bool fetch_moved(const struct cmd_updater_screen_port *p, const char *file, unsigned percent)
+{
+    return strcmp(p->file, file) != 0 || (percent >= p->fetch_percent + PERCENT_STEP && percent < 100);
+}
+
+static void tell_fetch(struct cmd_updater_screen *self, unsigned port, const char *file, uint32_t done, uint32_t size)
+{
+    struct cmd_updater_screen_port *p = &self->ports[port];
+    unsigned percent = size ? (unsigned)((uint64_t)done * 100 / size) : 0;
+    if (!fetch_moved(p, file, percent))
+        return;
+    p->fetch_percent = percent - percent % PERCENT_STEP;
+    cJSON *object = port_object(self, port);
+    cJSON_AddStringToObject(object, "file", file);
+    cJSON_AddNumberToObject(object, "done", done);
+    cJSON_AddNumberToObject(object, "size", size);
+    cli_display_json(&self->display, "fetch", object);
+    if (!draws(self) && p->fetch_percent)
+        say(self, port, "fetching %s, %u %%", file, p->fetch_percent);
+    else if (!draws(self))
+        say(self, port, "fetching %s", file);
+}
+
+void cmd_updater_screen_fetch(struct cmd_updater_screen *self, unsigned port, const char *file, uint32_t done,
+                              uint32_t size)
+{
+    struct cmd_updater_screen_port *p = &self->ports[port];
+    if (!file) {
+        self->redraw = self->redraw || p->file[0];
+        p->file[0] = 0;
+        p->fetch_percent = 0;
+        return;
+    }
+    if (size)
+        tell_fetch(self, port, file, done, size);
+    snprintf(p->file, sizeof p->file, "%s", file);
+    p->fetched = done;
+    p->fetch_size = size;
+}
+
+void cmd_updater_screen_rest(struct cmd_updater_screen *self, unsigned port, const char *text)
+{
+    struct cmd_updater_screen_port *p = &self->ports[port];
+    if (strcmp(p->resting, text) == 0)
+        return;
+    snprintf(p->resting, sizeof p->resting, "%s", text);
+    self->redraw = true;
+}
+
+void cmd_updater_screen_word(struct cmd_updater_screen *self, unsigned port, const char *word, const char *chip,
+                             const char *mac)
+{
+    struct cmd_updater_screen_port *p = &self->ports[port];
+    snprintf(p->word, sizeof p->word, "%s", word);
+    snprintf(p->chip, sizeof p->chip, "%s", chip);
+    snprintf(p->mac, sizeof p->mac, "%s", mac);
+}
+
 // ---- the block ----
 
 static const char *short_name(const char *port)
@@ -246,6 +309,16 @@ static const char *resting_text(const struct ferry_updater_port *port)
     if (port->staying)
         return port->last.fault.status < 0 ? "FAILED; take the target off" : "done; take the target off";
     return "waiting for a target";
+}
+
+static void fetch_bar(struct cmd_updater_screen *self, const struct cmd_updater_screen_port *p, const char *name,
+                      char *line, size_t cap)
+{
+    char note[90];
+    snprintf(note, sizeof note, "fetching %s", p->file);
+    struct ferry_posix_console_bar bar = {
+        .name = name, .done = p->fetched, .size = p->fetch_size, .seconds_left = -1, .note = note};
+    ferry_posix_console_bar(&self->display.console, &bar, line, cap);
 }
 
 static void draw_port(struct cmd_updater_screen *self, const struct ferry_updater_port *port)
@@ -264,8 +337,10 @@ static void draw_port(struct cmd_updater_screen *self, const struct ferry_update
                                               .seconds_left = rate ? (int32_t)(left / rate) : -1,
                                               .note = progress.step};
         ferry_posix_console_bar(&self->display.console, &bar, line, sizeof line);
+    } else if (p->file[0] && !port->job_open) {
+        fetch_bar(self, p, name, line, sizeof line);
     } else {
-        const char *text = resting_text(port);
+        const char *text = p->resting[0] ? p->resting : resting_text(port);
         if (port->state == FERRY_UPDATER_WORKING && port->job_open)
             text = ferry_job_state_name(port->job.state);
         else if (port->state == FERRY_UPDATER_ENDED)
@@ -298,7 +373,10 @@ void cmd_updater_screen_update(struct cmd_updater_screen *self, struct ferry_upd
 {
     for (unsigned i = 0; i < self->count; i++) {
         struct ferry_updater_port *port = &updater->ports[i];
-        if (port->job_open && port->state == FERRY_UPDATER_WORKING)
+        bool looks = port->wished && port->wish.probe && !self->display.verbose; // whoever looks tells what was seen
+        if (looks && port->job_open)
+            take_events(self, i, &port->job, false);
+        else if (port->job_open && port->state == FERRY_UPDATER_WORKING)
             update_job(self, i, &port->job, now_ms);
         else if (port->state != FERRY_UPDATER_WORKING)
             tell_trouble(self, i, port->trouble);
@@ -384,12 +462,22 @@ static void tell_success(struct cmd_updater_screen *self, unsigned port, const s
         cmd_updater_screen_warning(self, port, "written, but this target cannot prove it: its loader gives no MD5");
 }
 
+static void forget_job(struct cmd_updater_screen_port *p)
+{
+    p->state = 0;
+    p->trouble = 0;
+    p->target_told = p->plan_told = false;
+    p->percent = 0;
+    p->word[0] = 0;
+    memset(&p->rate, 0, sizeof p->rate);
+}
+
 void cmd_updater_screen_ended(struct cmd_updater_screen *self, unsigned port, struct ferry_job *job,
                               const struct ferry_updater_outcome *outcome)
 {
     if (job)
         update_job(self, port, job, self->drawn_ms);
-    self->ports[port] = (struct cmd_updater_screen_port){0};
+    forget_job(&self->ports[port]);
     self->redraw = true;
     if (self->display.json)
         result_json(self, port, outcome);
@@ -404,8 +492,14 @@ void cmd_updater_screen_ended(struct cmd_updater_screen *self, unsigned port, st
 static void summary_row(struct cmd_updater_screen *self, const struct ferry_updater_port *port)
 {
     const struct ferry_updater_outcome *o = &port->last;
+    const struct cmd_updater_screen_port *p = &self->ports[port->index];
     char mac[24], written[16] = "", skipped[16] = "", seconds[16] = "";
     mac_text(o->mac, o->mac_known, mac, sizeof mac);
+    if (p->word[0]) {
+        cli_display_line(&self->display, "  %-24s %-10s %-17s %s", short_name(self->names[port->index]), p->chip,
+                         p->mac, p->word);
+        return;
+    }
     if (o->result.bytes_total) {
         ferry_posix_number_bytes(o->result.bytes_written, written, sizeof written);
         ferry_posix_number_bytes(o->result.bytes_skipped, skipped, sizeof skipped);

@@ -13,6 +13,13 @@ struct cmd_updater_screen_port {
     bool target_told, plan_told;
     unsigned percent; // told last (plain lines, JSON)
     struct ferry_posix_console_rate rate;
+    // Between jobs; kept from one to the next.
+    char resting[160]; // what to show, "" = as the updater sees it
+    char file[64];     // of a build that is being fetched, "" = none
+    uint32_t fetched, fetch_size;
+    unsigned fetch_percent; // told last
+    char word[16];          // of the table at the end, when no job says it: "current", "nothing"
+    char chip[24], mac[24]; // the target's
 };
 
 struct cmd_updater_screen {
@@ -33,6 +40,14 @@ int cmd_updater_screen_init(struct cmd_updater_screen *self, const struct cli_op
                             const char *const *names, unsigned count, uint32_t now_ms);
 void cmd_updater_screen_free(struct cmd_updater_screen *self);
 void cmd_updater_screen_warning(struct cmd_updater_screen *self, unsigned port, const char *text);
+// A build comes for this port: `file` of it, done of size bytes (size 0 = not known); file NULL = not any more.
+void cmd_updater_screen_fetch(struct cmd_updater_screen *self, unsigned port, const char *file, uint32_t done,
+                              uint32_t size);
+// What stands in the port's line while nothing runs there.
+void cmd_updater_screen_rest(struct cmd_updater_screen *self, unsigned port, const char *text);
+// What the table at the end says of a target that had no job. Texts are copied.
+void cmd_updater_screen_word(struct cmd_updater_screen *self, unsigned port, const char *word, const char *chip,
+                             const char *mac);
 // Tells what is new on every port: events, progress, states.
 void cmd_updater_screen_update(struct cmd_updater_screen *self, struct ferry_updater *updater, uint32_t now_ms);
 // A job has ended (the `ended` of struct ferry_updater_cfg).

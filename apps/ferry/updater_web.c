@@ -8,7 +8,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "apps/ferry/cargo_from_url.h"
 #include "ferry.h"
 #include "ferry/base/status.h"
 #include "ports/posix/http_client.h"
@@ -16,8 +15,17 @@
 #include "ports/posix/number.h"
 
 #define THREADS 2
+#define DEPOT "depot:" // begins the name of a build that lies there
+
+// What somebody wants on the page, until its job has begun: the build may have to be fetched, or the port be freed.
+struct pending {
+    bool on, fetching;
+    struct ferry_updater_wish wish;
+    struct ferry_cargo *cargo; // out of the depot; kept for choose()
+};
 
 struct updater_web {
+    struct pending *pending; // one for each port
     struct updater_web_cfg cfg;
     struct ferry_web *web;
     struct ferry_posix_http_server *server;
@@ -209,6 +217,11 @@ int updater_web_open(struct updater_web **out, const struct updater_web_cfg *cfg
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the page");
     self->cfg = *cfg;
     snprintf(self->dir, sizeof self->dir, "%s", cfg->card->dir);
+    self->pending = calloc(cfg->port_count, sizeof *self->pending);
+    if (!self->pending) {
+        free(self);
+        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the page");
+    }
     pthread_mutex_init(&self->mutex, NULL);
     if (gethostname(self->name, sizeof self->name - 1) != 0)
         snprintf(self->name, sizeof self->name, "localhost");
@@ -239,6 +252,9 @@ void updater_web_close(struct updater_web *self)
     ferry_web_free(self->web);
     ferry_posix_http_client_free(self->client);
     pthread_mutex_destroy(&self->mutex);
+    for (unsigned i = 0; self->pending && i < self->cfg.port_count; i++)
+        free(self->pending[i].cargo);
+    free(self->pending);
     free(self);
 }
 
@@ -279,16 +295,39 @@ static void look(struct updater_web *self)
     updater_web_looked(self, status < 0 ? &fault : NULL);
 }
 
-static void refuse(struct updater_web *self, unsigned port, int status)
+static void refuse(struct updater_web *self, unsigned port, const struct ferry_fault *fault)
 {
-    struct ferry_updater_outcome outcome = {.result.status = status};
-    ferry_fault_set(&outcome.fault, status, self->cfg.port_names[port], "%s", ferry_status_text(status));
+    struct ferry_updater_outcome outcome = {.result.status = fault->status, .fault = *fault};
     ferry_web_tell_ended(self->web, port, NULL, &outcome);
+}
+
+static void refuse_for(struct updater_web *self, unsigned port, int status, const char *what)
+{
+    struct ferry_fault fault;
+    ferry_fault_set(&fault, status, self->cfg.port_names[port], "%s", what ? what : ferry_status_text(status));
+    refuse(self, port, &fault);
+}
+
+static bool others_are(struct updater_web *self, bool (*what)(void *ctx, unsigned port), unsigned port)
+{
+    return what && what(self->cfg.ctx, port);
+}
+
+// "depot:SHA256" on the page is a build in the depot, which has it by that name.
+static bool begin_fetch(struct updater_web *self, unsigned port, const char *build)
+{
+    char url[400];
+    if (!self->cfg.fetch)
+        return false;
+    snprintf(url, sizeof url, "depot:%s/%s", self->depot_url, build + strlen(DEPOT));
+    updater_fetch_begin(self->cfg.fetch, port, url, FERRY_CHIP_ANY);
+    return true;
 }
 
 static void begin(struct updater_web *self, const struct ferry_web_command *command)
 {
-    struct ferry_updater_wish wish = {
+    struct pending *p = &self->pending[command->port];
+    p->wish = (struct ferry_updater_wish){
         .probe = command->wish == FERRY_WEB_PROBE,
         .set = command->wish == FERRY_WEB_START,
         .route = command->route,
@@ -296,10 +335,79 @@ static void begin(struct updater_web *self, const struct ferry_web_command *comm
         .erase_all = command->erase_all,
         .force = command->force,
     };
-    snprintf(wish.cargo, sizeof wish.cargo, "%s", command->build);
-    int status = ferry_updater_start(self->cfg.updater, command->port, &wish);
+    snprintf(p->wish.cargo, sizeof p->wish.cargo, "%s", command->build);
+    if (others_are(self, self->cfg.busy, command->port)) {
+        refuse_for(self, command->port, FERRY_ERR_BUSY, "the depot has just given this target something to do");
+        return;
+    }
+    p->on = true;
+    p->fetching = strncmp(command->build, DEPOT, strlen(DEPOT)) == 0;
+    if (p->fetching && !begin_fetch(self, command->port, command->build)) {
+        p->on = false;
+        refuse_for(self, command->port, FERRY_ERR_STATE, "this updater has no depot");
+    }
+}
+
+static void take_fetched(struct updater_web *self, unsigned port, struct pending *p)
+{
+    struct ferry_fault fault = {0};
+    p->fetching = false;
+    if (!p->cargo)
+        p->cargo = malloc(sizeof *p->cargo);
+    int status = p->cargo ? updater_fetch_take(self->cfg.fetch, port, p->cargo, &fault) : FERRY_ERR_NO_MEMORY;
+    ferry_web_tell_fetching(self->web, port, NULL, 0, 0);
+    if (status >= 0)
+        return;
+    p->on = false;
+    if (fault.status < 0)
+        refuse(self, port, &fault);
+    else
+        refuse_for(self, port, status, NULL);
+}
+
+static void watch_fetch(struct updater_web *self, unsigned port, struct pending *p)
+{
+    struct updater_fetch_progress progress;
+    enum updater_fetch_phase phase = updater_fetch_look(self->cfg.fetch, port, &progress);
+    if (phase == UPDATER_FETCH_READY || phase == UPDATER_FETCH_FAILED)
+        take_fetched(self, port, p);
+    else
+        ferry_web_tell_fetching(self->web, port, progress.file, progress.done, progress.size);
+}
+
+// A look at who is there is waited for.
+static void start_pending(struct updater_web *self, unsigned port, struct pending *p)
+{
+    int status = ferry_updater_start(self->cfg.updater, port, &p->wish);
+    if (status == FERRY_ERR_BUSY && others_are(self, self->cfg.looks, port))
+        return;
+    p->on = false;
     if (status < 0)
-        refuse(self, command->port, status);
+        refuse_for(self, port, status, NULL);
+}
+
+static void go_on(struct updater_web *self, unsigned port)
+{
+    struct pending *p = &self->pending[port];
+    if (p->on && p->fetching)
+        watch_fetch(self, port, p);
+    if (p->on && !p->fetching)
+        start_pending(self, port, p);
+}
+
+static void stop(struct updater_web *self, unsigned port, uint32_t now_ms)
+{
+    struct pending *p = &self->pending[port];
+    bool waited = p->on;
+    if (waited && p->fetching)
+        updater_fetch_stop(self->cfg.fetch, port);
+    p->on = false;
+    if (!waited)
+        waited = others_are(self, self->cfg.stop, port);
+    if (waited)
+        refuse_for(self, port, FERRY_ERR_CANCELLED, "stopped before it began");
+    else if (ferry_updater_abort(self->cfg.updater, port, now_ms) == FERRY_ERR_STATE)
+        refuse_for(self, port, FERRY_ERR_CANCELLED, NULL);
 }
 
 static void carry_out(struct updater_web *self, const struct ferry_web_command *command, uint32_t now_ms)
@@ -310,8 +418,7 @@ static void carry_out(struct updater_web *self, const struct ferry_web_command *
         begin(self, command);
         break;
     case FERRY_WEB_ABORT:
-        if (ferry_updater_abort(self->cfg.updater, command->port, now_ms) == FERRY_ERR_STATE)
-            refuse(self, command->port, FERRY_ERR_CANCELLED);
+        stop(self, command->port, now_ms);
         break;
     case FERRY_WEB_LOOK:
         look(self);
@@ -328,6 +435,9 @@ void updater_web_poll(struct updater_web *self, uint32_t now_ms)
         carry_out(self, &command, now_ms);
     for (unsigned i = 0; i < self->cfg.port_count; i++) {
         const struct ferry_updater_port *port = &self->cfg.updater->ports[i];
+        go_on(self, i);
+        if (others_are(self, self->cfg.looks, i))
+            continue;
         if (port->job_open && port->state == FERRY_UPDATER_WORKING)
             ferry_web_tell_job(self->web, i, &port->job);
         else if (self->cfg.updater->cfg.wait && !port->staying && !port->wished && !port->job_open)
@@ -346,29 +456,29 @@ void updater_web_ended(struct updater_web *self, unsigned port, const struct fer
     ferry_web_tell_ended(self->web, port, job, outcome);
 }
 
-// "depot:SHA256" on the page is a build in the depot, which has it by that name.
-static int choose_from_depot(const struct updater_web *self, const char *build, const struct ferry_target *target,
-                             struct ferry_cargo *out, struct ferry_fault *fault)
+void updater_web_fetching(struct updater_web *self, unsigned port, const char *file, uint32_t done, uint32_t size)
 {
-    char url[400];
-    struct ferry_cargo_list *list = calloc(1, sizeof *list);
-    if (!list)
-        return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, NULL, "no memory for the depot's build");
-    snprintf(url, sizeof url, "depot:%s/%s", self->depot_url, build);
-    int status = cargo_from_url(url, target && target->chip ? target->chip->id : FERRY_CHIP_ANY, list, fault);
-    if (status >= 0)
-        *out = list->items[0];
-    free(list);
-    return status < 0 ? status : 1;
+    ferry_web_tell_fetching(self->web, port, file, done, size);
 }
 
-int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish,
-                       const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault)
+void updater_web_seen(struct updater_web *self, unsigned port, const struct ferry_job *job,
+                      const struct ferry_running *running)
+{
+    if (job)
+        ferry_web_tell_seen(self->web, port, job, running);
+    else
+        ferry_web_tell_gone(self->web, port);
+}
+
+int updater_web_choose(struct updater_web *self, unsigned port, const struct ferry_updater_wish *wish,
+                       struct ferry_cargo *out, struct ferry_fault *fault)
 {
     if (!wish->cargo[0])
         return 0;
-    if (strncmp(wish->cargo, "depot:", 6) == 0)
-        return choose_from_depot(self, wish->cargo + 6, target, out, fault);
+    if (strncmp(wish->cargo, DEPOT, strlen(DEPOT)) == 0) {
+        *out = *self->pending[port].cargo;
+        return 1;
+    }
     const struct ferry_cargo *cargo = ferry_web_build(self->web, wish->cargo);
     if (!cargo)
         return ferry_fault_set(fault, FERRY_ERR_STORAGE_MISSING, NULL, "this firmware is not on the card any more");

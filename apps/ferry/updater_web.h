@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "apps/ferry/updater_fetch.h"
 #include "apps/ferry/web_tls.h"
 #include "updater/card.h"
 #include "updater/updater.h"
@@ -26,7 +27,13 @@ struct updater_web_cfg {
     // Looks at the card again (ferry_card_open); 0 or negative with *fault.
     int (*look)(void *ctx, struct ferry_fault *fault);
     void *ctx;
-    const char *depot; // address of a `ferry depot serve` whose builds the page offers too, NULL = none
+    const char *depot;           // address of a `ferry depot serve` whose builds the page offers too, NULL = none
+    struct updater_fetch *fetch; // fetches those builds; NULL without depot
+    // Others that work on the ports (updater_work.h), NULL = nobody. busy: a firmware is under way there; looks: it is
+    // only being looked who is there; stop: ends what is under way and has not begun, true = that was all.
+    bool (*busy)(void *ctx, unsigned port);
+    bool (*looks)(void *ctx, unsigned port);
+    bool (*stop)(void *ctx, unsigned port);
 };
 
 // Listens from here on. 0, or negative with *fault; then *out is NULL.
@@ -49,9 +56,14 @@ void updater_web_ended(struct updater_web *self, unsigned port, const struct fer
 void updater_web_looking(struct updater_web *self);
 void updater_web_looked(struct updater_web *self, const struct ferry_fault *fault);
 // The firmware that the page has named for a port. 1 = *out is it; 0 = none was named; negative with *fault. What lies
-// in the depot is fetched first (cargo_from_url.h), and the loop stands still meanwhile.
-int updater_web_choose(struct updater_web *self, const struct ferry_updater_wish *wish,
-                       const struct ferry_target *target, struct ferry_cargo *out, struct ferry_fault *fault);
+// in the depot has been fetched before the job began.
+int updater_web_choose(struct updater_web *self, unsigned port, const struct ferry_updater_wish *wish,
+                       struct ferry_cargo *out, struct ferry_fault *fault);
+// A build comes for a port, whoever has asked for it: `file` of it, done of size bytes; file NULL = not any more.
+void updater_web_fetching(struct updater_web *self, unsigned port, const char *file, uint32_t done, uint32_t size);
+// A look at who is there, which nobody on the page has asked for: the job that it was, NULL = nobody is there.
+void updater_web_seen(struct updater_web *self, unsigned port, const struct ferry_job *job,
+                      const struct ferry_running *running);
 void updater_web_close(struct updater_web *self); // NULL allowed
 
 #endif
