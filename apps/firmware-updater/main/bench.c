@@ -8,6 +8,7 @@
 #include "bench_card.h"
 #include "bench_ports.h"
 #include "board.h"
+#include "depot.h"
 #include "esp_heap_caps.h"
 #include "esp_system.h"
 #include "ferry/base/status.h"
@@ -62,13 +63,23 @@ static const char *name_of(unsigned port)
 static int choose(void *ctx, unsigned port, const struct ferry_updater_wish *wish, const struct ferry_target *target,
                   struct ferry_cargo *out, struct ferry_fault *fault)
 {
-    (void)ctx, (void)port;
+    (void)ctx;
+    if (depot_names(wish->cargo))
+        return depot_choose(port, wish->cargo, target, out, fault);
     return bench_card_choose(wish->cargo, target, out, fault);
 }
 
 static void job_ended(void *ctx, unsigned port, struct ferry_job *job, const struct ferry_updater_outcome *outcome)
 {
     (void)ctx;
+    bool looks = depot_looks(port);
+    depot_ended(port, outcome, now());
+    if (job && outcome->fault.status == FERRY_ERR_CANCELLED && !outcome->result.written)
+        bench_ports_release(port);
+    if (looks) { // nobody has asked for it
+        tell_clear(port);
+        return;
+    }
     if (job) {
         tell_job(port, name_of(port), job);
         network_tell_job(port, job);
@@ -81,8 +92,6 @@ static void job_ended(void *ctx, unsigned port, struct ferry_job *job, const str
     if (bench.updater.log_lost != bench.log_lost)
         bench_card_owe_line(port, outcome);
     bench.log_lost = bench.updater.log_lost;
-    if (job && outcome->fault.status == FERRY_ERR_CANCELLED && !outcome->result.written)
-        bench_ports_release(port);
 }
 
 static void take_events(unsigned port, struct ferry_job *job)
@@ -108,12 +117,14 @@ static void show(void)
     for (unsigned i = 0; i < BOARD_TARGETS; i++) {
         struct ferry_updater_port *port = &bench.updater.ports[i];
         bool works = port->job_open && (!bench.updater.cfg.wait || port->state == FERRY_UPDATER_WORKING);
-        if (works) {
+        bool looks = depot_looks(i);
+        if (works && !looks) {
             tell_job(i, name_of(i), &port->job);
             take_events(i, &port->job);
             network_tell_job(i, &port->job);
+            depot_job(i, &port->job);
         }
-        ports[i] = (struct ferry_panel_port){.running = works || port->wished,
+        ports[i] = (struct ferry_panel_port){.running = (!looks && (works || port->wished)) || depot_holds(i),
                                              .connected = works && ferry_job_target(&port->job),
                                              .ended = port->has_last,
                                              .answered = port->has_last && port->last.chip[0],
@@ -128,7 +139,7 @@ static void show(void)
 static void updater_cfg(struct ferry_updater_cfg *cfg)
 {
     const struct ferry_settings *s = kept_settings();
-    bool wait = strcmp(ferry_settings_text(s, "auto"), "target") == 0;
+    bool wait = strcmp(ferry_settings_text(s, "auto"), "target") == 0 && !depot_decides();
     *cfg = (struct ferry_updater_cfg){
         .port_count = BOARD_TARGETS,
         .port_names = board_target_names,
@@ -164,7 +175,7 @@ static void start_one(unsigned port, const struct ferry_updater_wish *wish)
     struct ferry_updater_wish own = *wish;
     if (bench_ports_only_link(port))
         own.route = FERRY_JOB_ROUTE_LINK;
-    int status = ferry_updater_start(&bench.updater, port, &own);
+    int status = depot_holds(port) ? FERRY_ERR_BUSY : ferry_updater_start(&bench.updater, port, &own);
     if (status == FERRY_OK) {
         bench.updater.ports[port].has_last = false;
         tell("%s: %s", name_of(port), wish->probe ? "looking who is there" : "connecting");
@@ -176,11 +187,23 @@ static void start_one(unsigned port, const struct ferry_updater_wish *wish)
     tell_fault(name_of(port), &fault);
 }
 
+// Nobody has named a firmware, and the depot is to say.
+static void ask_depot(unsigned which)
+{
+    for (unsigned i = 0; i < BOARD_TARGETS; i++)
+        if ((which == i || (which == BENCH_ALL && bench_ports_used(i))) && depot_ask(i) != FERRY_OK)
+            tell("%s: a job runs there already; \"abort\" ends it", name_of(i));
+}
+
 static void start(const struct bench_order *order)
 {
     struct ferry_fault fault;
     struct ferry_updater_wish wish = order->wish;
-    if (!wish.probe && bench_card_name(wish.cargo, sizeof wish.cargo, &fault) < 0) {
+    if (!wish.probe && !wish.cargo[0] && !wish.verify_only && depot_decides()) {
+        ask_depot(order->port);
+        return;
+    }
+    if (!wish.probe && !depot_names(wish.cargo) && bench_card_name(wish.cargo, sizeof wish.cargo, &fault) < 0) {
         tell_fault(NULL, &fault);
         panel_io_set(FERRY_PANEL_FAILED, fault.status);
         return;
@@ -195,9 +218,24 @@ static void start(const struct bench_order *order)
             start_one(i, &wish);
 }
 
+#if CONFIG_FERRY_UPDATER_DEPOT
+static void fetch(const char *what)
+{
+    if (!bench_card_there())
+        tell("%s", bench_card_text());
+    else if (depot_fetch(what) != FERRY_OK)
+        tell("something is fetched already; \"abort\" ends it");
+}
+#else
+static void fetch(const char *what)
+{
+    (void)what;
+}
+#endif
+
 static void abort_jobs(unsigned which)
 {
-    unsigned count = 0;
+    unsigned count = depot_abort(which);
     for (unsigned i = 0; i < BOARD_TARGETS; i++)
         if (which == BENCH_ALL || which == i)
             count += ferry_updater_abort(&bench.updater, i, now()) == FERRY_OK;
@@ -216,6 +254,7 @@ static void tell_status(void)
              port->job_open ? ferry_job_state_name(port->job.state) : "idle", port->ok, port->failed);
     }
     network_tell_status();
+    depot_tell_status();
     tell("heap: %" PRIu32 " bytes free, %" PRIu32
          " at least so far, largest piece %u; stack of this task: %u of %u left",
          esp_get_free_heap_size(), esp_get_minimum_free_heap_size(),
@@ -256,6 +295,9 @@ static void carry_out(struct bench_order *order)
         break;
     case BENCH_ABORT:
         abort_jobs(order->port);
+        break;
+    case BENCH_FETCH:
+        fetch(order->wish.cargo);
         break;
     case BENCH_NEXT:
         panel_io_choose(bench_card_next());
@@ -303,7 +345,7 @@ static bool idle(void)
     for (unsigned i = 0; i < BOARD_TARGETS; i++)
         if (bench.updater.ports[i].job_open && bench.updater.ports[i].state == FERRY_UPDATER_WORKING)
             return false;
-    return true;
+    return !depot_busy();
 }
 
 static void begin_by_itself(void)
@@ -332,6 +374,7 @@ static void run(void *arg)
     bench_ports_init(&bench.idf_clock);
     bench_card_init();
     bench_card_watch(now()); // the card may have settings for the network
+    depot_start(&bench.updater);
     network_start();
     if (!make_updater()) {
         tell("no memory for the updater: %" PRIu32 " bytes free", esp_get_free_heap_size());
@@ -346,6 +389,7 @@ static void run(void *arg)
             begin_by_itself();
         }
         network_poll(&bench.updater);
+        depot_poll(bench_card_there(), now());
         ferry_updater_step(&bench.updater, now(), &wait_ms);
         show();
         if (wait_ms)

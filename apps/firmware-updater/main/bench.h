@@ -15,6 +15,7 @@ enum bench_do {
     BENCH_START, // a job on `port`; wish says which
     BENCH_PROBE,
     BENCH_ABORT,
+    BENCH_FETCH,  // wish.cargo, onto the card only
     BENCH_NEXT,   // choose the next firmware of the card
     BENCH_FORGET, // back to what the card says
     BENCH_LOG,    // number: how many lines

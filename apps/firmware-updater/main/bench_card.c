@@ -52,6 +52,11 @@ const char *bench_card_journal(void)
     return JOURNAL;
 }
 
+bool bench_card_there(void)
+{
+    return self.idf_card.card != NULL;
+}
+
 bool bench_card_good(void)
 {
     return self.idf_card.card && self.status == FERRY_OK;

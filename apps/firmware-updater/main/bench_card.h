@@ -14,6 +14,7 @@ void bench_card_init(void);
 // Call it again and again while no job reads the card: mounts what was put in, lets go of what was taken out. True:
 // there is a card.
 bool bench_card_watch(uint32_t now_ms);
+bool bench_card_there(void);
 bool bench_card_good(void); // there is one, with something on it that can be flashed
 struct ferry_card *bench_card(void);
 struct ferry_log *bench_card_log(void);

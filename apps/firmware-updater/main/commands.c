@@ -6,17 +6,12 @@
 
 #include "bench.h"
 #include "board.h"
+#include "depot.h"
 #include "esp_console.h"
-#include "fetch.h"
 #include "sdkconfig.h"
 #include "tell.h"
-#include "updater/path.h"
 
-#if CONFIG_FERRY_UPDATER_FETCH
-#define STACK 10240 // bytes, of the console's task: fetching with TLS
-#else
-#define STACK 4096
-#endif
+#define STACK 4096 // bytes, of the console's task
 
 static int order(struct bench_order *what)
 {
@@ -127,20 +122,14 @@ static int cmd_status(int argc, char **argv)
     return order(&status);
 }
 
-#if CONFIG_FERRY_UPDATER_FETCH
+#if CONFIG_FERRY_UPDATER_DEPOT
 static int cmd_fetch(int argc, char **argv)
 {
-    struct ferry_fault fault = {0};
-    if (argc < 2 || argc > 3)
-        return wrong("fetch URL [NAME]");
-    const char *name = argc == 3 ? argv[2] : ferry_path_base(argv[1]);
-    if (fetch(argv[1], name, &fault) < 0) {
-        tell_fault("fetch", &fault);
-        return 1;
-    }
-    printf("%s is on the card\n", name);
-    struct bench_order look = {.what = BENCH_LOOK};
-    return order(&look);
+    struct bench_order fetch = {.what = BENCH_FETCH};
+    if (argc != 2 || !depot_names(argv[1]) || strlen(argv[1]) >= sizeof fetch.wish.cargo)
+        return wrong("fetch depot:PROJECT@CHANNEL | URL   (at most 95 characters)");
+    strcpy(fetch.wish.cargo, argv[1]);
+    return order(&fetch);
 }
 #endif
 
@@ -155,8 +144,10 @@ static void add_all(void)
        .func = cmd_flash},
       {.command = "verify", .help = "[T1|T2] [FIRMWARE]  compare only", .func = cmd_verify},
       {.command = "send", .help = "[T1|T2] [FIRMWARE]  update a running target that has a receiver", .func = cmd_send},
-#if CONFIG_FERRY_UPDATER_FETCH
-      {.command = "fetch", .help = "URL [NAME]  put a file from a web server on the card", .func = cmd_fetch},
+#if CONFIG_FERRY_UPDATER_DEPOT
+      {.command = "fetch",
+       .help = "depot:PROJECT@CHANNEL | URL  fetch it into the card's cache; \"flash\" takes the same",
+       .func = cmd_fetch},
 #endif
       {.command = "abort", .help = "[T1|T2]  end the job", .func = cmd_abort},
       {.command = "log", .help = "[LINES]  the end of ferry-log.csv", .func = cmd_log},

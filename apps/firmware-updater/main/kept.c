@@ -15,6 +15,12 @@
 #define ETHERNET 0
 #endif
 
+#if CONFIG_FERRY_UPDATER_DEPOT
+#define DEPOT 1
+#else
+#define DEPOT 0
+#endif
+
 #define BLE CONFIG_FERRY_UPDATER_TARGET_BLE
 #define NOW CONFIG_FERRY_UPDATER_TARGET_ESPNOW
 #define PINS CONFIG_FERRY_UPDATER_TARGET_PINS
@@ -81,6 +87,42 @@ static const struct ferry_web_setting rows[] = {
      .max = 63,
      .restart = true},
 #endif
+#if DEPOT
+    {.name = "depot.url",
+     .kind = FERRY_WEB_TEXT,
+     .label = "Depot",
+     .hint = "address of a ferry depot serve: https://depot.local:8470",
+     .max = 65,
+     .restart = true},
+    {.name = "depot.token",
+     .kind = FERRY_WEB_SECRET,
+     .label = "Token for the depot",
+     .hint = "with scope read, device (check-in) or work (jobs)",
+     .min = 4,
+     .max = 65,
+     .restart = true},
+    {.name = "depot.ca",
+     .kind = FERRY_WEB_TEXT,
+     .label = "Certificates to trust",
+     .hint = "file on the card (PEM) of whoever has signed the depot's; without it the usual authorities",
+     .max = 63,
+     .restart = true},
+    {.name = "depot.use",
+     .kind = FERRY_WEB_CHOICE,
+     .label = "The depot decides",
+     .hint = "what a target gets (check-in), or which of its jobs are done here",
+     .choices = "off|check-in|jobs",
+     .restart = true},
+    {.name = "depot.project", .kind = FERRY_WEB_TEXT, .label = "Project of targets that are new there", .max = 63},
+    {.name = "depot.channel", .kind = FERRY_WEB_TEXT, .label = "Channel of targets that follow none", .max = 63},
+    {.name = "depot.cache",
+     .kind = FERRY_WEB_NUMBER,
+     .label = "Cache on the card",
+     .hint = "what was not used for longest goes first",
+     .unit = "MB",
+     .min = 1,
+     .max = 30000},
+#endif
 #if BLE
     {.name = "ble.target",
      .kind = FERRY_WEB_TEXT,
@@ -113,15 +155,22 @@ static const struct ferry_web_setting rows[] = {
 #define COUNT (sizeof rows / sizeof rows[0])
 
 static const char *const initial[] = {
-    "ferry", "",  "off", "rom", "921600", "115200", "off",
+    "ferry", "",       "off",
+    "rom",   "921600", "115200",
+    "off",
 #if WIFI
-    "off",   "",  "",
+    "off",   "",       "",
 #endif
 #if ETHERNET
     "on",    "",
 #endif
 #if WIFI || ETHERNET
     "",      "",
+#endif
+#if DEPOT
+    "",      "",       "ferry-ca.pem",
+    "off",   "",       "stable",
+    "256",
 #endif
 #if BLE
     "",

@@ -8,6 +8,7 @@
 #include "bench_card.h"
 #include "bench_ports.h"
 #include "board.h"
+#include "depot.h"
 #include "esp_app_desc.h"
 #include "ferry/base/status.h"
 #include "freertos/FreeRTOS.h"
@@ -20,6 +21,7 @@
 #include "updater/web.h"
 
 #define PORT 80
+#define TLS_STACK 6144 // more, for a list that comes from a depot by https
 
 static struct {
     SemaphoreHandle_t guard;
@@ -27,6 +29,7 @@ static struct {
     struct ferry_idf_http_server *server;
     bool told_address;
     enum network_wifi wifi;
+    uint32_t stack;                // of the web server's task
     struct ferry_http_waker waker; // of the server, which is there after the handler
 } net;
 
@@ -106,6 +109,8 @@ static void start_page(void)
 {
     struct ferry_idf_error error = {0};
     const struct ferry_settings *s = kept_settings();
+    bool secure = false;
+    const struct ferry_web_depot *depot = depot_of_page(&secure);
     net.guard = xSemaphoreCreateMutex();
     struct ferry_web_cfg cfg = {.name = text_of("name"),
                                 .version = esp_app_get_description()->version,
@@ -119,6 +124,7 @@ static void start_page(void)
                                 .start = true,
                                 .settings = s->rows,
                                 .setting_count = s->count,
+                                .depot = depot,
                                 .waker = {.wake = wake},
                                 .lock = lock,
                                 .unlock = unlock,
@@ -128,7 +134,8 @@ static void start_page(void)
         tell("no memory for the web page");
         return;
     }
-    struct ferry_idf_http_server_cfg server = {.port = PORT, .handler = ferry_web_handler(net.web)};
+    net.stack = FERRY_IDF_HTTP_SERVER_STACK + (secure ? TLS_STACK : 0);
+    struct ferry_idf_http_server_cfg server = {.port = PORT, .stack = net.stack, .handler = ferry_web_handler(net.web)};
     net.server = ferry_idf_http_server_start(&server, &error);
     if (net.server)
         net.waker = ferry_idf_http_server_waker(net.server);
@@ -193,7 +200,7 @@ void network_poll(struct ferry_updater *updater)
     while (net.web && ferry_web_take(net.web, &command)) {
         if (command.wish == FERRY_WEB_START || command.wish == FERRY_WEB_PROBE)
             start(updater, &command);
-        else if (command.wish == FERRY_WEB_ABORT)
+        else if (command.wish == FERRY_WEB_ABORT && !depot_abort(command.port))
             ferry_updater_abort(updater, command.port, ferry_idf_clock_now());
         else if (command.wish == FERRY_WEB_LOOK)
             bench_card_look(ferry_idf_clock_now());
@@ -226,6 +233,12 @@ void network_tell_job(unsigned port, const struct ferry_job *job)
         ferry_web_tell_job(net.web, port, job);
 }
 
+void network_tell_fetching(unsigned port, const char *file, uint64_t done, uint64_t size)
+{
+    if (net.web)
+        ferry_web_tell_fetching(net.web, port, file, done, size);
+}
+
 void network_tell_event(unsigned port, const struct ferry_job_event *event)
 {
     if (net.web)
@@ -245,7 +258,7 @@ void network_tell_status(void)
     tell("network: %s%s", address[0] ? "http://" : "no address", address);
     if (net.server)
         tell("stack of the web server: %" PRIu32 " of %u left", ferry_idf_http_server_stack_left(net.server),
-             (unsigned)FERRY_IDF_HTTP_SERVER_STACK);
+             (unsigned)net.stack);
 }
 
 const struct ferry_cargo *network_build(const char *id)
