@@ -86,7 +86,7 @@ static struct MHD_Daemon *start_daemon(struct ferry_posix_http_server *self)
                             on_complaint, self, MHD_OPTION_LISTEN_SOCKET, self->listener, MHD_OPTION_CONNECTION_LIMIT,
                             all, MHD_OPTION_PER_IP_CONNECTION_LIMIT, cfg->connections_per_peer,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)cfg->head_bytes, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (cfg->idle_ms + 999) / 1000, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
+                            (cfg->idle_ms + 999) / 1000, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK,
                             http_server_target, self, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
                             MHD_OPTION_NOTIFY_COMPLETED, http_server_completed, self, MHD_OPTION_NOTIFY_CONNECTION,
                             http_server_connection, self, MHD_OPTION_ARRAY, more, MHD_OPTION_END);

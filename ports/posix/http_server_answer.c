@@ -13,6 +13,9 @@ struct refusal {
 #define REFUSAL(error, what, hint) "{\"error\":\"" error "\",\"what\":\"" what "\",\"hint\":\"" hint "\"}\n"
 
 static const struct refusal refusals[] = {
+    {HTTP_SERVER_FRAMING, REFUSAL("ARG", "the request's head can be understood in more than one way, or not at all",
+                                  "one Host, at most one of Content-Length and Transfer-Encoding: chunked; no spaces "
+                                  "in names, no control characters")},
     {400, REFUSAL("ARG", "the address asked for cannot be read",
                   "no dot segments, backslashes, control characters; percent sequences must be UTF-8")},
     {405, REFUSAL("UNSUPPORTED", "no such method", "GET, HEAD, POST, PUT, DELETE and OPTIONS are known")},
@@ -27,7 +30,8 @@ void http_server_refuse(struct http_server_request *request, int status)
     while (r->status != status && r->status != 500)
         r++;
     request->answer = (struct ferry_http_answer){0};
-    ferry_http_answer_bytes(&request->answer, r->status, "application/json", r->body, strlen(r->body));
+    ferry_http_answer_bytes(&request->answer, r->status ? r->status : 400, "application/json", r->body,
+                            strlen(r->body));
     if (status == 405)
         ferry_http_answer_header(&request->answer, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
     request->filled = true;
@@ -105,7 +109,8 @@ enum MHD_Result http_server_send(struct http_server_request *request)
     request->since_ms = http_server_now();
     http_server_limit(request,
                       answer->length < 0 ? 0 : http_server_by(request->server, request->since_ms, request->sent));
-    enum MHD_Result result = add_headers(response, answer)
+    bool closes = !request->last || MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+    enum MHD_Result result = closes && add_headers(response, answer)
                                  ? MHD_queue_response(request->connection, (unsigned)answer->status, response)
                                  : MHD_NO;
     MHD_destroy_response(response);

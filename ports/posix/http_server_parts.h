@@ -10,6 +10,7 @@
 #include "ferry/base/http_text.h"
 #include "ports/posix/http_server.h"
 
+#define HTTP_SERVER_FRAMING 0   // of http_server_refuse(): 400, about the head
 #define HTTP_SERVER_TICK_MS 200 // how often the guard looks at its connections
 
 struct http_server_tls;
@@ -46,6 +47,7 @@ struct http_server_request {
     uint64_t sent;  // bytes of the answer that were read
     int64_t since_ms;
     bool failed;
+    bool last; // the connection is closed behind the answer
     struct http_server_request *next_parked;
 };
 
@@ -100,6 +102,9 @@ void http_server_tick(struct ferry_posix_http_server *self);
 // True: the request is suspended, and its reader is called again later. False: there was a wake since `seen`.
 bool http_server_park(struct http_server_request *request, unsigned seen);
 unsigned http_server_wakes(struct ferry_posix_http_server *self);
+
+// http_server_framing.c: the head says in one way only where the request ends, and has the form that heads have.
+bool http_server_framing_fits(struct http_server_request *request, const char *version);
 
 // http_server_request.c: callbacks of the library.
 void *http_server_target(void *cls, const char *uri, struct MHD_Connection *connection);

@@ -149,13 +149,18 @@ static enum MHD_Result answered_early(struct http_server_request *request)
     return MHD_YES;
 }
 
-static enum MHD_Result head_is_there(struct http_server_request *request, const char *method)
+static enum MHD_Result head_is_there(struct http_server_request *request, const char *method, const char *version)
 {
     struct ferry_posix_http_server *self = request->server;
     int status = refusal(request, method);
+    request->last = !http_server_framing_fits(request, version);
     request->since_ms = http_server_now();
     http_server_limit(request, http_server_by(self, request->since_ms, 0));
     request->stage = HTTP_SERVER_BODY;
+    if (request->last) {
+        http_server_refuse(request, HTTP_SERVER_FRAMING);
+        return http_server_send(request);
+    }
     if (status) {
         http_server_refuse(request, status);
         return answered_early(request);
@@ -200,11 +205,11 @@ enum MHD_Result http_server_access(void *cls, struct MHD_Connection *connection,
                                    const char *version, const char *upload, size_t *upload_len, void **slot)
 {
     struct http_server_request *request = *slot;
-    (void)cls, (void)connection, (void)url, (void)version;
+    (void)cls, (void)connection, (void)url;
     if (!request)
         return MHD_NO;
     if (request->stage == HTTP_SERVER_HEAD)
-        return head_is_there(request, method);
+        return head_is_there(request, method, version);
     if (*upload_len == 0)
         return body_is_there(request);
     size_t len = *upload_len;

@@ -58,6 +58,53 @@ static void odd_targets_never_reach_it(void **state)
     served_end(&served);
 }
 
+// What can be read in two ways must not be read in either (RFC 9112, 6.1, 6.3 and 11.2): it is answered 400, once, and
+// what follows is nobody's request.
+static void heads_that_end_in_two_places_are_refused(void **state)
+{
+    static const char *const heads[] = {
+        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 4\r\nContent-Length: 4\r\n",
+        "Content-Length: 0\r\nContent-Length: 44\r\n",
+        "Content-Length : 4\r\n",
+        " Content-Length: 4\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: \vchunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "X: a\rContent-Length: 4\r\n",
+        "X@Y: 1\r\n",
+        "Host: other\r\n",
+    };
+    struct served served;
+    (void)state;
+    served_start(&served, &two_threads);
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        char request[300], rest[64];
+        struct http_probe_answer answer;
+        snprintf(request, sizeof request,
+                 "POST /sum HTTP/1.1\r\nHost: x\r\n%s\r\n0\r\n\r\nGET /show HTTP/1.1\r\nHost: x\r\n\r\n", heads[i]);
+        int fd = http_probe_connect(served.port);
+        http_probe_say(fd, request, strlen(request));
+        http_probe_hear(fd, false, &answer);
+        if (answer.status != 400 || !strstr(answer.body, "more than one way"))
+            fail_msg("%s: %d %s", heads[i], answer.status, answer.body);
+        assert_true(recv(fd, rest, sizeof rest, 0) <= 0);
+        http_probe_free(&answer);
+        close(fd);
+    }
+    served_expect(served.port, "GET /show HTTP/1.1\r\n\r\n", 400, "one Host");
+    served_expect(served.port, "POST /sum HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+                  "more than one way");
+    served_expect(served.port, "POST /sum HTTP/1.1\r\nHost: x\r\ntransfer-encoding: CHUNKED\r\n\r\n0\r\n\r\n", 200,
+                  NULL);
+    assert_int_equal(served.opens, 1);
+    served_end(&served);
+}
+
 static void keep_path(void *ctx, const struct ferry_posix_http_server_event *event)
 {
     char *kept = ctx;
@@ -318,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_reach_the_handler_decoded),
         cmocka_unit_test(odd_targets_never_reach_it),
+        cmocka_unit_test(heads_that_end_in_two_places_are_refused),
         cmocka_unit_test(a_refused_target_is_not_logged),
         cmocka_unit_test(ranges_are_served),
         cmocka_unit_test(head_tells_the_length_and_sends_nothing),
