@@ -5,6 +5,7 @@
 #include "ferry/base/status.h"
 #include "updater/cargo_memory.h"
 #include "updater/cargo_work.h"
+#include "updater/path.h"
 
 #define ROM_LIMIT 0x1000000u // ROM loaders address 24 bits
 
@@ -98,9 +99,9 @@ static void take_app(struct ferry_cargo_work *work)
     struct ferry_plan *plan = work->plan;
     if (!work->image.has_app_desc || *plan->idf)
         return;
-    snprintf(plan->project, sizeof plan->project, "%s", work->image.app.project);
-    snprintf(plan->version, sizeof plan->version, "%s", work->image.app.version);
-    snprintf(plan->idf, sizeof plan->idf, "%s", work->image.app.idf);
+    ferry_path_text(plan->project, sizeof plan->project, work->image.app.project);
+    ferry_path_text(plan->version, sizeof plan->version, work->image.app.version);
+    ferry_path_text(plan->idf, sizeof plan->idf, work->image.app.idf);
 }
 
 static int header_flash_size(struct ferry_cargo_work *work, const struct ferry_cargo_work_item *item, uint32_t offset)

@@ -120,9 +120,9 @@ static void take_app(struct ferry_cargo_work *work)
     m->chip = image->chip_id;
     if (!image->has_app_desc)
         return;
-    snprintf(plan->project, sizeof plan->project, "%s", image->app.project);
-    snprintf(plan->version, sizeof plan->version, "%s", image->app.version);
-    snprintf(plan->idf, sizeof plan->idf, "%s", image->app.idf);
+    ferry_path_text(plan->project, sizeof plan->project, image->app.project);
+    ferry_path_text(plan->version, sizeof plan->version, image->app.version);
+    ferry_path_text(plan->idf, sizeof plan->idf, image->app.idf);
     ferry_path_text(m->project, sizeof m->project, plan->project);
     ferry_path_text(m->version, sizeof m->version, plan->version);
 }

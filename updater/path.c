@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "ferry/base/http_text.h"
 #include "ferry/base/status.h"
 #include "updater/limits.h"
 
@@ -128,14 +129,21 @@ bool ferry_path_ends(const char *path, const char *ending)
     return a >= b && strcasecmp(path + a - b, ending) == 0;
 }
 
+// What a terminal or a reader is misled by: C1 controls (U+009B begins an escape sequence), and characters that turn
+// the direction of what follows (U+202A to U+202E, U+2066 to U+2069).
+static bool misleading(const unsigned char *p, size_t len)
+{
+    if (len == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0;
+    return len == 3 && p[0] == 0xe2 &&
+           ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 // Length of the UTF-8 sequence at p, 1 for anything that is none.
 static size_t utf8_length(const unsigned char *p)
 {
     size_t len = *p >= 0xf0 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc0 ? 2 : 1;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 1;
-    return len;
+    return strnlen((const char *)p, len) == len && ferry_http_text_utf8((const char *)p, len) ? len : 1;
 }
 
 void ferry_path_text(char *out, size_t cap, const char *text)
@@ -145,11 +153,12 @@ void ferry_path_text(char *out, size_t cap, const char *text)
         size_t len = utf8_length(p);
         if (used + len >= cap)
             break;
-        if (len == 1)
-            out[used] = (char)(*p < 0x20 || *p >= 0x7f ? '?' : *p);
-        else
+        if (len == 1 || misleading(p, len)) {
+            out[used++] = (char)(*p < 0x20 || *p >= 0x7f ? '?' : *p);
+        } else {
             memmove(out + used, p, len);
-        used += len;
+            used += len;
+        }
         p += len;
     }
     if (cap)

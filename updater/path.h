@@ -24,8 +24,8 @@ void ferry_path_folder(char *out, size_t cap, const char *path);
 const char *ferry_path_shown(const char *root, const char *path);
 // "app.bin" ends with ".bin", in any case.
 bool ferry_path_ends(const char *path, const char *ending);
-// Copies text for display: control characters and bytes that are no UTF-8 become '?'; cut at cap between characters.
-// out may be text itself.
+// Copies text for display: control characters (C1 too), those that turn the direction of text, and bytes that are no
+// UTF-8 become '?'; cut at cap between characters. out may be text itself.
 void ferry_path_text(char *out, size_t cap, const char *text);
 
 #endif

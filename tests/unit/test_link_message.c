@@ -103,6 +103,9 @@ static void names_of_any_script(void **state)
                 {"\xc0\xaf", "", false},     // not the shortest form
                 {"\xed\xa0\x80", "", false}, // a surrogate
                 {"a\x7f", "a", false},
+                {"a\xc2\x9b"
+                 "2J",
+                 "a", false}, // CSI, as one character
                 {"a\xff"
                  "b",
                  "a", false}};

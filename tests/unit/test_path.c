@@ -75,6 +75,10 @@ static void text_is_safe_to_show(void **state)
     (void)state;
     ferry_path_text(out, sizeof out, "a\x1b[31m\nb\x7f\x80 \xc3\xa4 \xe2\x82\xac \xff\xfe");
     assert_string_equal(out, "a?[31m?b?? \xc3\xa4 \xe2\x82\xac ??");
+    // C1 (U+009B is ESC [ to a terminal), overlong and surrogate forms, the marks that turn text round.
+    ferry_path_text(out, sizeof out,
+                    "a\xc2\x9b\x33\xc2\x80\xc2\xa0|\xc0\x9b|\xe0\x82\x9b|\xed\xa0\x80|\xe2\x80\xae\xe2\x81\xa6.|\xc3");
+    assert_string_equal(out, "a?3?\xc2\xa0|\?\?|\?\?\?|\?\?\?|\?\?.|?");
     ferry_path_text(out, 4, "ab\xe2\x82\xac"); // the euro sign does not fit whole
     assert_string_equal(out, "ab");
     ferry_fault_set(&fault, FERRY_ERR_ARG, "w\x1b", "%s", "x\x07y");

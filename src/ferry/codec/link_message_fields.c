@@ -59,11 +59,12 @@ static size_t text_len(const char *text, size_t cap)
     return end ? (size_t)(end - text) : cap - 1;
 }
 
-// Characters of UTF-8, none of them a control character.
+// Characters of UTF-8, none of them a control character (C1 too: U+009B begins an escape sequence).
 static bool is_text(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f)
+        if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f ||
+            ((uint8_t)text[i] == 0xc2 && len - i > 1 && (uint8_t)text[i + 1] < 0xa0))
             return false;
     return ferry_http_text_utf8(text, len);
 }
