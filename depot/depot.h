@@ -194,10 +194,10 @@ struct ferry_depot_device {
     char mac[FERRY_DEPOT_MAC];
     char chip[FERRY_DEPOT_CHIP];
     char name[FERRY_DEPOT_TEXT];    // for people; kept by check-ins
-    char channel[FERRY_DEPOT_TEXT]; // it follows this channel of its project, "" = none; kept by check-ins
-    // That it runs. A device that runs nothing (a blank chip) says no project; then the one that is stored counts,
-    // which is the last one that it ran, or what ferry_depot_device_change() says.
-    char project[FERRY_DEPOT_TEXT], version[FERRY_DEPOT_TEXT];
+    char channel[FERRY_DEPOT_TEXT]; // it follows this channel of its project, "" = none
+    bool assigned;                  // somebody has chosen the channel: what the device says about it does not count
+    char project[FERRY_DEPOT_TEXT], version[FERRY_DEPOT_TEXT]; // that it runs; the project is kept when it says none
+    char wants[FERRY_DEPOT_TEXT]; // the project it should run: the last one it ran that the depot has, or what was said
     uint8_t running_sha256[FERRY_SHA256_SIZE]; // all 0 = not known
     int64_t first_seen_ms, last_seen_ms;       // 0 = never
 };
@@ -208,22 +208,51 @@ enum ferry_depot_answer {
     FERRY_DEPOT_UPDATE,      // it should run *build
 };
 
-// "I am this device and run this: what should I run?" in: mac, chip, project, version, running_sha256 (file, appended
-// or ELF hash); project or channel "" = the stored one, else it is stored. build (NULL allowed) is filled with CURRENT
-// and UPDATE.
+// MAC addresses that come in are taken in any case, with ':', '-' or nothing between; chips as people and Arduino write
+// them ("ESP32-C3", "ESP32-D0WDQ6"). They are stored and given as above. FERRY_ERR_UNKNOWN_CHIP.
+
+struct ferry_depot_question {
+    // mac, chip; what it runs: project, version, running_sha256 (file, appended or ELF hash); channel that it follows.
+    // All but mac and chip may be empty.
+    const struct ferry_depot_device *device;
+    const char *default_project, *default_channel; // NULL or "" = none
+};
+struct ferry_depot_verdict {
+    enum ferry_depot_answer answer;
+    // Those that counted, "" = none. project: that it runs, when the depot has a build of it, else the stored one (same
+    // condition), else the default one. channel: the assigned one, else what it says, else the stored one, else the
+    // default one; which is stored.
+    char project[FERRY_DEPOT_TEXT], channel[FERRY_DEPOT_TEXT];
+    struct ferry_depot_build build; // with CURRENT and UPDATE
+};
+// "I am this device and run this: what should I run?"
+int ferry_depot_ask(struct ferry_depot *self, const struct ferry_depot_question *question,
+                    struct ferry_depot_verdict *out);
+// Likewise, without defaults; build may be NULL.
 int ferry_depot_checkin(struct ferry_depot *self, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
                         struct ferry_depot_build *build);
 int ferry_depot_device_get(struct ferry_depot *self, const char *mac, struct ferry_depot_device *out);
 struct ferry_depot_device_change {
-    const char *name, *channel, *project; // NULL = keep
-    const char *chip;                     // NULL or "" = keep; else a device that was never seen is made
+    const char *name;     // NULL = keep
+    const char *channel;  // NULL = keep; "" = none. Assigned from now on
+    bool release_channel; // not assigned any more: the device may say
+    const char *project;  // NULL = keep; that it wants
+    const char *chip;     // NULL or "" = keep; else a device that was never seen is made
 };
 // FERRY_ERR_STORAGE_MISSING: it was never seen, and no chip is said.
 int ferry_depot_device_change(struct ferry_depot *self, const char *mac, const struct ferry_depot_device_change *to);
 // Name and channel alone.
 int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel);
 int ferry_depot_device_remove(struct ferry_depot *self, const char *mac);
-// By MAC, those above `after` (NULL = from the first); how many.
+struct ferry_depot_device_filter {
+    const char *project, *version, *chip, *channel; // NULL = any
+    const char *after;                              // page: MACs above this one; NULL = from the first
+    int64_t seen_before_ms;                         // last seen before; 0 = any
+};
+// By MAC; how many.
+int ferry_depot_device_find(struct ferry_depot *self, const struct ferry_depot_device_filter *filter,
+                            struct ferry_depot_device *out, size_t cap);
+// Likewise all above `after` (NULL = from the first).
 int ferry_depot_device_list(struct ferry_depot *self, const char *after, struct ferry_depot_device *out, size_t cap);
 
 // ---- jobs ----

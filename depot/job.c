@@ -90,7 +90,7 @@ static int no_job(struct ferry_depot *self, int64_t id)
 
 struct adding {
     int64_t build;
-    const char *mac;
+    char mac[FERRY_DEPOT_MAC];
     int64_t id;
 };
 
@@ -117,8 +117,8 @@ static int add(struct ferry_depot *self, void *ctx)
 
 int ferry_depot_job_add(struct ferry_depot *self, int64_t build, const char *mac, int64_t *id)
 {
-    struct adding a = {.build = build, .mac = mac};
-    int status = mac && *mac ? ferry_depot_device_check_mac(self, mac) : FERRY_OK;
+    struct adding a = {.build = build};
+    int status = ferry_depot_device_mac_or_none(self, mac, a.mac);
     if (status >= 0)
         status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, add, &a);
     *id = a.id;
@@ -129,6 +129,7 @@ int ferry_depot_job_add(struct ferry_depot *self, int64_t build, const char *mac
 
 struct claiming {
     const struct ferry_depot_claim *claim;
+    char mac[FERRY_DEPOT_MAC], chip[FERRY_DEPOT_CHIP];
     struct ferry_depot_job *out;
 };
 
@@ -165,32 +166,30 @@ static int claim(struct ferry_depot *self, void *ctx)
         return status;
     return rows(
         self,
-        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->claim->mac), FERRY_DEPOT_QUERY_TEXT(c->claim->chip),
+        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->mac), FERRY_DEPOT_QUERY_TEXT(c->chip),
                           FERRY_DEPOT_QUERY_TEXT(c->claim->worker),
                           FERRY_DEPOT_QUERY_NUMBER(c->claim->lease_ms ? c->claim->lease_ms : FERRY_DEPOT_LEASE_MS)),
         c->out, 1);
 }
 
-static int any_to_claim(struct ferry_depot *self, const struct ferry_depot_claim *what)
+static int any_to_claim(struct ferry_depot *self, const struct claiming *c)
 {
     static const char sql[] = "SELECT id FROM job WHERE state <= 2 AND (" FREE " OR " RUN_OUT ") LIMIT 1";
     int64_t found = 0;
     return ferry_depot_query_number(
-        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(what->mac), FERRY_DEPOT_QUERY_TEXT(what->chip)),
-        &found);
+        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_TEXT(c->mac), FERRY_DEPOT_QUERY_TEXT(c->chip)), &found);
 }
 
 int ferry_depot_job_claim(struct ferry_depot *self, const struct ferry_depot_claim *what, struct ferry_depot_job *out)
 {
     struct claiming c = {.claim = what, .out = out};
     int status = ferry_depot_query_check_some(self, "the worker's name", what->worker, FERRY_DEPOT_TEXT);
-    if (status >= 0 && what->mac && *what->mac)
-        status = ferry_depot_device_check_mac(self, what->mac);
     if (status >= 0)
-        status = ferry_depot_query_check(self, "the chip", what->chip, FERRY_DEPOT_CHIP);
-    if (status >= 0)
-        status =
-            any_to_claim(self, what); // most of the time there is nothing, and nothing needs to be locked to see that
+        status = ferry_depot_device_mac_or_none(self, what->mac, c.mac);
+    if (status >= 0 && what->chip && *what->chip)
+        status = ferry_depot_device_chip(self, what->chip, c.chip);
+    if (status >= 0) // most of the time there is nothing, and nothing needs to be locked to see that
+        status = any_to_claim(self, &c);
     return status <= 0 ? status : ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, claim, &c);
 }
 
@@ -201,7 +200,8 @@ struct reporting {
     const char *worker;
     uint32_t attempt;
     const struct ferry_depot_report *report;
-    bool device_taken; // it was given back: another claim holds the device
+    char mac[FERRY_DEPOT_MAC]; // that the report says
+    bool device_taken;         // it was given back: another claim holds the device
 };
 
 static int not_yours(struct ferry_depot *self, int64_t id)
@@ -225,10 +225,9 @@ static int go_on(struct ferry_depot *self, const struct reporting *r)
         " AND NOT EXISTS (SELECT 1 FROM job h WHERE h.state IN (1, 2) AND h.target <> '' AND h.id <> job.id"
         " AND h.target = CASE WHEN job.mac <> '' THEN job.mac WHEN $6 <> '' THEN $6 ELSE job.target END)";
     return ferry_depot_query_changes(
-        self,
-        FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_TEXT(r->worker),
-                          FERRY_DEPOT_QUERY_NUMBER(r->attempt), FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_done),
-                          FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_total), FERRY_DEPOT_QUERY_TEXT(r->report->mac)));
+        self, FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(r->id), FERRY_DEPOT_QUERY_TEXT(r->worker),
+                                FERRY_DEPOT_QUERY_NUMBER(r->attempt), FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_done),
+                                FERRY_DEPOT_QUERY_NUMBER(r->report->bytes_total), FERRY_DEPOT_QUERY_TEXT(r->mac)));
 }
 
 static int give_back(struct ferry_depot *self, const struct reporting *r)
@@ -256,18 +255,19 @@ static int finish(struct ferry_depot *self, const struct reporting *r)
                                 FERRY_DEPOT_QUERY_TEXT(status), FERRY_DEPOT_QUERY_TEXT(p->text),
                                 FERRY_DEPOT_QUERY_NUMBER(p->bytes_written), FERRY_DEPOT_QUERY_NUMBER(p->bytes_skipped),
                                 FERRY_DEPOT_QUERY_NUMBER(p->retries), FERRY_DEPOT_QUERY_NUMBER(p->elapsed_ms),
-                                FERRY_DEPOT_QUERY_TEXT(done ? p->mac : 0)));
+                                FERRY_DEPOT_QUERY_TEXT(r->mac)));
 }
 
 // The device runs the job's build now, or what the report says.
 static int note_device(struct ferry_depot *self, const struct reporting *r)
 {
     static const char sql[] =
-        "INSERT INTO device (mac, chip, name, channel, project, version, running, first_seen, last_seen)"
-        " SELECT j.mac, j.chip, '', '', CASE WHEN $2 = 1 THEN $3 ELSE j.project END,"
+        "INSERT INTO device (mac, chip, name, channel, project, wants, version, running, first_seen, last_seen)"
+        " SELECT j.mac, j.chip, '', '', CASE WHEN $2 = 1 THEN $3 ELSE j.project END, j.project,"
         " CASE WHEN $4 = 1 THEN $5 ELSE j.version END, CASE WHEN $6 = 1 THEN $7 ELSE COALESCE(b.app_sha256, $7) END,"
         " ferry_now(), ferry_now() FROM job j LEFT JOIN build b ON b.id = j.build WHERE j.id = $1 AND j.mac <> ''"
-        " ON CONFLICT (mac) DO UPDATE SET project = excluded.project, version = excluded.version,"
+        " ON CONFLICT (mac) DO UPDATE SET project = excluded.project, wants = excluded.wants,"
+        " version = excluded.version,"
         " chip = CASE WHEN excluded.chip = '' THEN device.chip ELSE excluded.chip END,"
         " first_seen = CASE WHEN device.first_seen = 0 THEN excluded.first_seen ELSE device.first_seen END,"
         " running = excluded.running, last_seen = excluded.last_seen";
@@ -312,8 +312,6 @@ static int check_report(struct ferry_depot *self, const char *worker, const stru
         status = ferry_depot_query_check(self, "the project", r->project, FERRY_DEPOT_TEXT);
     if (status >= 0)
         status = ferry_depot_query_check(self, "the version", r->version, FERRY_DEPOT_TEXT);
-    if (status >= 0 && r->mac && *r->mac)
-        status = ferry_depot_device_check_mac(self, r->mac);
     return status;
 }
 
@@ -323,6 +321,8 @@ int ferry_depot_job_report(struct ferry_depot *self, int64_t id, const char *wor
     struct reporting r = {.id = id, .worker = worker, .attempt = attempt, .report = what};
     bool progress = what->state == FERRY_DEPOT_JOB_RUNNING;
     int status = check_report(self, worker, what);
+    if (status >= 0)
+        status = ferry_depot_device_mac_or_none(self, what->mac, r.mac);
     if (status >= 0)
         status = ferry_depot_query_transaction(self, progress ? FERRY_DEPOT_ENGINE_RELAXED : FERRY_DEPOT_ENGINE_WRITE,
                                                report, &r);
@@ -377,9 +377,10 @@ int ferry_depot_job_list(struct ferry_depot *self, const struct ferry_depot_job_
     struct ferry_depot_job_filter all = {0};
     const struct ferry_depot_job_filter *f = filter ? filter : &all;
     unsigned states = f->states ? f->states : ~0u;
+    char mac[FERRY_DEPOT_MAC];
     int status = ferry_depot_query_check(self, "the project", f->project, FERRY_DEPOT_TEXT);
     if (status >= 0)
-        status = ferry_depot_query_check(self, "the MAC", f->mac, FERRY_DEPOT_TEXT);
+        status = ferry_depot_device_mac_or_none(self, f->mac, mac);
     if (status >= 0)
         status = ferry_depot_query_check(self, "the worker", f->worker, FERRY_DEPOT_TEXT);
     if (status < 0)
@@ -387,7 +388,7 @@ int ferry_depot_job_list(struct ferry_depot *self, const struct ferry_depot_job_
     return rows(self,
                 FERRY_DEPOT_QUERY(self, sql, FERRY_DEPOT_QUERY_NUMBER(f->before > 0 ? f->before : INT64_MAX),
                                   FERRY_DEPOT_QUERY_NUMBER(f->changed_since), FERRY_DEPOT_QUERY_TEXT(f->project),
-                                  FERRY_DEPOT_QUERY_TEXT(f->mac), FERRY_DEPOT_QUERY_TEXT(f->worker),
+                                  FERRY_DEPOT_QUERY_TEXT(mac), FERRY_DEPOT_QUERY_TEXT(f->worker),
                                   FERRY_DEPOT_QUERY_NUMBER(states & 1), FERRY_DEPOT_QUERY_NUMBER(states >> 1 & 1),
                                   FERRY_DEPOT_QUERY_NUMBER(states >> 2 & 1), FERRY_DEPOT_QUERY_NUMBER(states >> 3 & 1),
                                   FERRY_DEPOT_QUERY_NUMBER(states >> 4 & 1), FERRY_DEPOT_QUERY_NUMBER(states >> 5 & 1),

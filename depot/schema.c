@@ -60,6 +60,11 @@ static const char *const steps[FERRY_DEPOT_SCHEMA_VERSION] = {
      "CREATE UNIQUE INDEX job_target ON job (target) WHERE state IN (1, 2) AND target <> '';"
      // Room for check-ins to change a row within its page.
      "{pg:ALTER TABLE device SET (fillfactor = 60);}"),
+    // 5: wants: the project that the device should run, the last one it ran that the depot has or what somebody said.
+    // assigned: 1 = somebody has chosen the channel, and what the device says about it does not count.
+    ("ALTER TABLE device ADD COLUMN wants TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE device ADD COLUMN assigned BIGINT NOT NULL DEFAULT 0;"
+     "UPDATE device SET wants = project;"),
 };
 
 // The version: 0 = an empty database.

@@ -4,7 +4,7 @@
 
 #include "depot/engine.h"
 
-#define FERRY_DEPOT_SCHEMA_VERSION 4
+#define FERRY_DEPOT_SCHEMA_VERSION 5
 
 // The database's version into self->schema_was, then up to the version `upto`, each in one transaction. See
 // ferry_depot_open() for the errors.

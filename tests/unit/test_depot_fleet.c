@@ -51,7 +51,7 @@ static void check_in(void **state)
     GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
     assert_int_equal(answer, FERRY_DEPOT_NOTHING);
     assert_int_equal(ferry_depot_device_list(rig->depot, device.mac, list, 4), 0);
-    strcpy(device.mac, "24:0A:C4:00:01:10");
+    strcpy(device.mac, "24:0A:C4:00:01:1");
     assert_int_equal(ferry_depot_checkin(rig->depot, &device, &answer, 0), FERRY_ERR_ARG);
     strcpy(device.mac, "24:0a:c4:00:01:10");
     GOOD(rig->depot, ferry_depot_device_remove(rig->depot, device.mac));

@@ -409,8 +409,10 @@ static void fill_old(struct depot_rig *rig, int version)
                       " bytes_done, bytes_total, status, words, bytes_written, bytes_skipped, retries, elapsed, lease,"
                       " created, claimed, renewed, finished, changed) VALUES (%d, 1, 'old', '1', 'esp32',"
                       " '24:0a:c4:00:01:1%d', 'w%d', 1, 0, 1, 0, 5, '', '', 0, 0, 0, 0, 60000, 1, 1, %s, 0, 1)",
-                      i == 4 ? 0 : 1 + i % 2, i / 3, i,
+                      i == 4 || (i == 2 && version >= 4) ? 0 : 1 + i % 2, i / 3, i,
                       rig->postgres ? "ferry_now()" : "CAST(strftime('%s', 'now') AS INTEGER) * 1000");
+    if (version >= 4)
+        depot_rig_sql(rig, 0, 0, "UPDATE job SET target = mac");
 }
 
 static int report_running(struct depot_rig *rig, int64_t id, const char *worker)
