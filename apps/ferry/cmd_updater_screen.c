@@ -337,10 +337,10 @@ static void draw_port(struct cmd_updater_screen *self, const struct ferry_update
                                               .seconds_left = rate ? (int32_t)(left / rate) : -1,
                                               .note = progress.step};
         ferry_posix_console_bar(&self->display.console, &bar, line, sizeof line);
-    } else if (p->file[0] && !port->job_open) {
+    } else if (p->file[0] && p->fetch_size && !port->job_open) {
         fetch_bar(self, p, name, line, sizeof line);
     } else {
-        const char *text = p->resting[0] ? p->resting : resting_text(port);
+        const char *text = p->resting[0] ? p->resting : p->file[0] ? "fetching" : resting_text(port);
         if (port->state == FERRY_UPDATER_WORKING && port->job_open)
             text = ferry_job_state_name(port->job.state);
         else if (port->state == FERRY_UPDATER_ENDED)

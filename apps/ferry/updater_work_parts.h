@@ -88,6 +88,7 @@ struct work_told {
     // CHECKIN
     struct ferry_depot_client_answer answer;
     struct ferry_running running;
+    char hash[FERRY_DEPOT_CLIENT_SHA256]; // of what runs
     char chip[FERRY_DEPOT_CLIENT_CHIP], label[24], mac[FERRY_DEPOT_CLIENT_MAC];
     bool again;
     char text[256], hint[240];

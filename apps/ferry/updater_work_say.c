@@ -150,15 +150,13 @@ static void checkin_json(cJSON *object, const struct work_told *t)
 {
     static const char *const states[] = {"unknown", "blank", "known"};
     const struct ferry_depot_client_answer *a = &t->answer;
-    char hash[65];
-    ferry_running_hex(&t->running, hash);
     add(object, "mac", t->mac);
     add(object, "chip", t->chip);
     cJSON *runs_now = cJSON_AddObjectToObject(object, "running");
     cJSON_AddStringToObject(runs_now, "state", states[t->running.state % 3]);
     add(runs_now, "project", t->running.project);
     add(runs_now, "version", t->running.version);
-    add(runs_now, "sha256", hash);
+    add(runs_now, "sha256", t->hash);
     cJSON_AddStringToObject(object, "answer", ferry_depot_client_verdict_name(a->verdict));
     cJSON_AddBoolToObject(object, "again", t->again);
     add(object, "project", a->project[0] ? a->project : a->build.project);
@@ -242,6 +240,7 @@ void work_show_slot(struct updater_work *self, const struct work_slot *slot)
         shown = work_checks_in(self) ? "asking the depot" : "waiting for jobs";
         break;
     case WORK_READY:
+    case WORK_RUNNING: // while it runs its own state is shown
         shown = "starting";
         break;
     case WORK_OVER:

@@ -223,6 +223,7 @@ static void tell_checkin(struct updater_work *self, const struct work_slot *slot
     memcpy(t->chip, slot->chip_name, sizeof t->chip);
     memcpy(t->label, slot->label, sizeof t->label);
     memcpy(t->mac, slot->mac, sizeof t->mac);
+    memcpy(t->hash, slot->hash, sizeof t->hash);
 }
 
 static void rest(struct updater_work *self, struct work_slot *slot)
