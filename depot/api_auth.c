@@ -19,12 +19,14 @@ static bool listed(const char *const *list, const char *name, size_t len)
     return false;
 }
 
-// The page's own origin is where the request was sent to: same host and port, and the same scheme.
+// The page's own origin is where the request was sent to: same host and port, and the same scheme. Behind a proxy that
+// speaks TLS for this server the schemes differ; then the browser's own word counts, which no page can write.
 static bool own_origin(const struct api_call *call, const char *origin)
 {
-    const char *host = header(call, "Host");
-    const char *scheme = call->request->secure ? "https://" : "http://";
-    return host && strncmp(origin, scheme, strlen(scheme)) == 0 && ferry_http_text_same(origin + strlen(scheme), host);
+    const char *host = header(call, "Host"), *site = header(call, "Sec-Fetch-Site");
+    bool https = strncmp(origin, "https://", 8) == 0, http = strncmp(origin, "http://", 7) == 0;
+    bool scheme = call->request->secure ? https : http || (https && site && strcmp(site, "same-origin") == 0);
+    return host && scheme && ferry_http_text_same(origin + (https ? 8 : 7), host);
 }
 
 static const char *foreign_origin_allowed(const struct api_call *call)

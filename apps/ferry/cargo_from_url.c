@@ -129,7 +129,6 @@ void cargo_from_url_hide(struct ferry_fault *fault)
 {
     hide(fault->what, sizeof fault->what);
     hide(fault->where, sizeof fault->where);
-    hide(fault->hint, sizeof fault->hint);
 }
 
 // The statuses' own hints are about cards.

@@ -26,7 +26,8 @@ struct cargo_from_url_teller {
 int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
                            struct ferry_cargo_list *list, struct ferry_fault *fault);
 
-// Passwords that stand in addresses ("//user:password@host", "password=") in what the fault says become "...".
+// Passwords that stand in addresses ("//user:password@host", "password=") in what the fault says and where become
+// "...".
 void cargo_from_url_hide(struct ferry_fault *fault);
 
 #endif

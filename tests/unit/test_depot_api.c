@@ -138,6 +138,9 @@ static void other_pages_are_kept_out(void **state)
     assert_int_equal(from("http://evil.example", NULL, "Mozilla/5.0", NULL), 403);
     assert_int_equal(from("null", NULL, NULL, NULL), 403);
     assert_int_equal(from("https://192.0.2.9:8470", NULL, NULL, NULL), 403); // another scheme is another origin
+    assert_int_equal(from("https://192.0.2.9:8470", "same-site", NULL, NULL), 403);
+    assert_int_equal(from("https://192.0.2.9:8470", "same-origin", NULL, NULL), 200); // a proxy speaks TLS for us
+    assert_int_equal(from("https://evil.example", "same-origin", NULL, NULL), 403);
     assert_int_equal(from(NULL, "cross-site", NULL, NULL), 403);
     assert_int_equal(from("https://panel.example", "cross-site", "Mozilla/5.0", NULL), 200);
     assert_string_equal(api_rig_header(&rig, "Access-Control-Allow-Origin"), "https://panel.example");
