@@ -341,8 +341,11 @@ static int explain_depot(struct build *b, int http, const char *text, size_t len
     else if (http == 401 || http == 403)
         ferry_fault_hint(b->work->fault, "put a token with scope read or work into %s",
                          b->work->cfg->token_name ? b->work->cfg->token_name : "FERRY_TOKEN");
-    else if (hint)
-        ferry_fault_hint(b->work->fault, "%.200s", hint);
+    else
+        ferry_fault_hint(b->work->fault, "%.200s",
+                         hint                         ? hint
+                         : http >= 500 || http == 429 ? "try again later, or see the depot's log"
+                                                      : "is this the address of a ferry depot serve?");
     cJSON_Delete(json);
     return status;
 }

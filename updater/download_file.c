@@ -136,35 +136,52 @@ static long part_size(const struct file *f)
     return size > 0 ? size : 0;
 }
 
+static const char *status_words(int http)
+{
+    return http == 404 || http == 410   ? ": there is no such file"
+           : http == 401 || http == 403 ? ": it wants a token that may read"
+           : http >= 500                ? ": it has a trouble of its own"
+                                        : "";
+}
+
+static void status_hint(struct file *f, int http)
+{
+    const char *name = f->work->cfg->token_name ? f->work->cfg->token_name : "FERRY_TOKEN";
+    if (http == 401 || http == 403)
+        ferry_fault_hint(f->work->fault, "put one into %s", name);
+    else
+        ferry_fault_hint(f->work->fault, http >= 500 || http == 429 ? "try again later, or see the server's log"
+                                                                    : "is the address right?");
+}
+
 static int explain_source(struct file *f, int status)
 {
-    struct download_work *work = f->work;
+    struct ferry_fault *fault = f->work->fault;
     const struct ferry_source_http *http = &f->http;
+    const struct ferry_http_client *client = f->work->cfg->client;
     char what[160];
     switch (http->problem) {
     case FERRY_SOURCE_HTTP_CLIENT:
-        failed(f, status, work->cfg->client->reason(work->cfg->client->ctx));
-        ferry_fault_hint(work->fault,
-                         "is the server there? try again: what has come is kept, and it goes on from there");
+        failed(f, status, client->reason(client->ctx));
+        ferry_fault_hint(fault, "is the server there? try again: what has come is kept, and it goes on from there");
         return status;
     case FERRY_SOURCE_HTTP_STATUS:
-        snprintf(what, sizeof what, "the server answers %d%s", http->http_status,
-                 http->http_status == 404                               ? ": there is no such file"
-                 : http->http_status == 401 || http->http_status == 403 ? ": it wants a token that may read"
-                                                                        : "");
+        snprintf(what, sizeof what, "the server answers %d%s", http->http_status, status_words(http->http_status));
         failed(f, status, what);
-        if (http->http_status == 401 || http->http_status == 403)
-            ferry_fault_hint(work->fault, "put one into %s",
-                             work->cfg->token_name ? work->cfg->token_name : "FERRY_TOKEN");
+        status_hint(f, http->http_status);
         return status;
     case FERRY_SOURCE_HTTP_LENGTH:
-        return failed(f, status, "the server does not say how long it is, or sends another length than it says");
+        failed(f, status, "the server does not say how long it is, or sends another length than it says");
+        ferry_fault_hint(fault, "it has to be an ordinary file on the server, sent with Content-Length");
+        return status;
     case FERRY_SOURCE_HTTP_TOO_LARGE:
         snprintf(what, sizeof what, "too large for firmware: %lld bytes", (long long)http->reply.total);
-        return failed(f, status, what);
+        failed(f, status, what);
+        ferry_fault_hint(fault, "is the address right?");
+        return status;
     case FERRY_SOURCE_HTTP_OTHER:
         failed(f, status, "it became another file on the server while it was fetched");
-        ferry_fault_hint(work->fault, "start again; nothing was written to a target");
+        ferry_fault_hint(fault, "start again; nothing was written to a target");
         return status;
     default:
         return failed(f, status, ferry_status_text(status));

@@ -24,7 +24,7 @@
 #include "updater/path.h"
 #include "updater/web.h"
 
-#define STACK 10240       // bytes; see the README for what is used of it
+#define STACK 12288       // bytes; see the README for what is used of it
 #define PRIORITY 4        // below the bench
 #define CERTIFICATES 8192 // bytes of the file with certificates
 #define RESTING_MS 10000  // a connection that nobody needs is closed after that
@@ -217,6 +217,7 @@ static int fetch(struct errand *e, struct ferry_fault *fault)
     e->fetched = got.fetched;
     e->kept = got.kept;
     e->unchanged = got.unchanged;
+    ferry_idf_http_client_close(&self.idf_client); // its memory is wanted for what comes now
     return take_cargo(e, fault);
 }
 
