@@ -83,8 +83,14 @@ void api_list_devices(struct api_call *call)
     struct ferry_depot_device *found = limit ? calloc(limit, sizeof *found) : NULL;
     if (!limit)
         return;
-    int count =
-        found ? ferry_depot_device_list(call->depot, api_query(call, "after"), found, limit) : FERRY_ERR_NO_MEMORY;
+    const struct ferry_depot_device_filter filter = {
+        .project = api_query(call, "project"),
+        .version = api_query(call, "version"),
+        .chip = api_query(call, "chip"),
+        .channel = api_query(call, "channel"),
+        .after = api_query(call, "after"),
+    };
+    int count = found ? ferry_depot_device_find(call->depot, &filter, found, limit) : FERRY_ERR_NO_MEMORY;
     if (count < 0) {
         api_fail_depot(call, count);
     } else {
@@ -111,9 +117,11 @@ void api_show_device(struct api_call *call)
 void api_set_device(struct api_call *call)
 {
     struct ferry_depot_device_change to = {0};
+    // {"channel": null} takes the choice back.
+    to.release_channel = cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(call->json, "channel"));
     const struct api_text texts[] = {
-        {"name", &to.name}, {"channel", &to.channel}, {"project", &to.project}, {"chip", &to.chip}};
-    if (!api_take_texts(call, texts, sizeof texts / sizeof *texts))
+        {"name", &to.name}, {"project", &to.project}, {"chip", &to.chip}, {"channel", &to.channel}};
+    if (!api_take_texts(call, texts, sizeof texts / sizeof *texts - to.release_channel))
         return;
     int status = ferry_depot_device_change(call->depot, call->arg[0], &to);
     if (status < 0) {
@@ -144,39 +152,51 @@ static bool take(struct api_call *call, const char *name, char *out, size_t cap)
            api_wrong(call, name, "is a text that is not too long");
 }
 
-static void add_update(struct api_call *call, cJSON *json, const struct ferry_depot_build *build)
+static void add_update(cJSON *json, const struct ferry_depot_build *build)
 {
     char url[64];
     cJSON *o = ferry_depot_api_json_build(build);
-    (void)call;
     snprintf(url, sizeof url, "/api/v1/builds/%lld/app", (long long)build->id);
     cJSON_AddStringToObject(o, "url", url);
     cJSON_AddItemToObject(json, "build", o);
+}
+
+static bool take_question(struct api_call *call, struct ferry_depot_question *question, struct ferry_depot_device *in)
+{
+    const struct api_text texts[] = {{"default_project", &question->default_project},
+                                     {"default_channel", &question->default_channel}};
+    bool there;
+    question->device = in;
+    if (!take(call, "mac", in->mac, sizeof in->mac) || !take(call, "chip", in->chip, sizeof in->chip) ||
+        !take(call, "project", in->project, sizeof in->project) ||
+        !take(call, "version", in->version, sizeof in->version) ||
+        !take(call, "channel", in->channel, sizeof in->channel) ||
+        !api_take_texts(call, texts, sizeof texts / sizeof *texts))
+        return false;
+    return ferry_depot_api_json_sha256(call->json, "sha256", in->running_sha256, &there) ||
+           api_wrong(call, "sha256", "has 64 hex digits");
 }
 
 void api_checkin(struct api_call *call)
 {
     static const char *const words[] = {"nothing", "current", "update"};
     struct ferry_depot_device in = {0};
-    struct ferry_depot_build build;
-    enum ferry_depot_answer answer;
-    bool there;
-    if (!take(call, "mac", in.mac, sizeof in.mac) || !take(call, "chip", in.chip, sizeof in.chip) ||
-        !take(call, "project", in.project, sizeof in.project) ||
-        !take(call, "version", in.version, sizeof in.version) || !take(call, "channel", in.channel, sizeof in.channel))
+    struct ferry_depot_question question = {0};
+    struct ferry_depot_verdict verdict = {0};
+    if (!take_question(call, &question, &in))
         return;
-    if (!ferry_depot_api_json_sha256(call->json, "sha256", in.running_sha256, &there)) {
-        api_wrong(call, "sha256", "has 64 hex digits");
-        return;
-    }
-    int status = ferry_depot_checkin(call->depot, &in, &answer, &build);
+    int status = ferry_depot_ask(call->depot, &question, &verdict);
     if (status < 0) {
         api_fail_depot(call, status);
         return;
     }
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddStringToObject(json, "answer", words[answer]);
-    if (answer != FERRY_DEPOT_NOTHING)
-        add_update(call, json, &build);
+    cJSON_AddStringToObject(json, "answer", words[verdict.answer]);
+    if (verdict.project[0])
+        cJSON_AddStringToObject(json, "project", verdict.project);
+    if (verdict.channel[0])
+        cJSON_AddStringToObject(json, "channel", verdict.channel);
+    if (verdict.answer != FERRY_DEPOT_NOTHING)
+        add_update(json, &verdict.build);
     api_answer_json(call, 200, json);
 }

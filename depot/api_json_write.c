@@ -114,8 +114,11 @@ cJSON *ferry_depot_api_json_device(const struct ferry_depot_device *device)
     add_text(o, "chip", device->chip);
     add_text(o, "name", device->name);
     add_text(o, "channel", device->channel);
+    if (device->assigned)
+        cJSON_AddTrueToObject(o, "assigned");
     add_text(o, "project", device->project);
     add_text(o, "version", device->version);
+    add_text(o, "wants", device->wants);
     add_sha256(o, "sha256", device->running_sha256);
     add_time(o, "first", device->first_seen_ms);
     add_time(o, "seen", device->last_seen_ms);

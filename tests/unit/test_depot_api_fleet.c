@@ -110,6 +110,57 @@ static void a_device_that_says_no_project_has_its_stored_one(void **state)
     end();
 }
 
+static void check_in(const char *said, const char *answer, const char *project, const char *channel)
+{
+    assert_int_equal(ask("POST", "/api/v1/checkin", "{\"mac\":\"24-0A-C4-00-01-10\",\"chip\":\"ESP32-C3\"%s}", said),
+                     200);
+    answer_has("answer", answer);
+    cJSON *json = cJSON_Parse(rig.body);
+    const char *got = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "project"));
+    assert_string_equal(got ? got : "", project);
+    got = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "channel"));
+    assert_string_equal(got ? got : "", channel);
+    cJSON_Delete(json);
+}
+
+static void the_operators_channel_wins_until_it_is_taken_back(void **state)
+{
+    struct depot_rig *depot = *state;
+    int64_t old = depot_rig_build(depot, "blink", "1.0", "esp32c3", 5000, 3);
+    int64_t new = depot_rig_build(depot, "blink", "2.0", "esp32c3", 5000, 4);
+    start(depot);
+    assert_int_equal(ferry_depot_channel_set(depot->depot, "stable", old), FERRY_OK);
+    assert_int_equal(ferry_depot_channel_set(depot->depot, "beta", new), FERRY_OK);
+    check_in(",\"project\":\"blink\",\"channel\":\"stable\"", "update", "blink", "stable");
+    assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"channel\":\"beta\"}"), 200);
+    assert_non_null(strstr(rig.body, "\"assigned\":true"));
+    check_in(",\"project\":\"blink\",\"channel\":\"stable\"", "update", "blink", "beta");
+    assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"channel\":null}"), 200);
+    assert_null(strstr(rig.body, "assigned"));
+    check_in(",\"project\":\"blink\",\"channel\":\"stable\"", "update", "blink", "stable");
+    assert_int_equal(ask("GET", "/api/v1/devices?project=blink&channel=stable", "%s", ""), 200);
+    assert_non_null(strstr(rig.body, MAC));
+    assert_int_equal(ask("GET", "/api/v1/devices?project=blink&channel=beta", "%s", ""), 200);
+    assert_null(strstr(rig.body, MAC));
+    end();
+}
+
+static void defaults_are_for_devices_that_have_nothing(void **state)
+{
+    struct depot_rig *depot = *state;
+    int64_t id = depot_rig_build(depot, "blink", "1.0", "esp32c3", 5000, 3);
+    start(depot);
+    assert_int_equal(ferry_depot_channel_set(depot->depot, "stable", id), FERRY_OK);
+    check_in("", "nothing", "", "");
+    check_in(",\"default_project\":\"blink\"", "nothing", "blink", "");
+    check_in(",\"default_project\":\"blink\",\"default_channel\":\"stable\"", "update", "blink", "stable");
+    // Factory firmware that the depot has never heard of.
+    check_in(",\"project\":\"arduino-lib-builder\",\"default_project\":\"blink\"", "update", "blink", "stable");
+    assert_int_equal(ask("POST", "/api/v1/checkin", "{\"mac\":\"%s\",\"chip\":\"esp32c3\",\"default_project\":1}", MAC),
+                     400);
+    end();
+}
+
 static void a_device_is_told_of_before_it_is_seen(void **state)
 {
     struct depot_rig *depot = *state;
@@ -206,6 +257,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_done_report_says_what_the_device_runs, depot_rig_fresh, depot_rig_done),
         cmocka_unit_test_setup_teardown(a_device_that_says_no_project_has_its_stored_one, depot_rig_fresh,
                                         depot_rig_done),
+        cmocka_unit_test_setup_teardown(the_operators_channel_wins_until_it_is_taken_back, depot_rig_fresh,
+                                        depot_rig_done),
+        cmocka_unit_test_setup_teardown(defaults_are_for_devices_that_have_nothing, depot_rig_fresh, depot_rig_done),
         cmocka_unit_test_setup_teardown(a_device_is_told_of_before_it_is_seen, depot_rig_fresh, depot_rig_done),
         cmocka_unit_test_setup_teardown(what_esphome_and_web_tools_ask_for, depot_rig_fresh, depot_rig_done),
         cmocka_unit_test_setup_teardown(a_password_is_a_token_for_reading, depot_rig_fresh, depot_rig_done),
