@@ -166,6 +166,13 @@ static void fetch_failed(struct updater_work *self, struct work_slot *slot, cons
     work_end_job(slot, fault, false);
 }
 
+static void tell_build(struct work_told *t, const struct work_slot *slot, bool by_checkin)
+{
+    memcpy(t->job, slot->job.id, sizeof t->job);
+    memcpy(t->project, by_checkin ? slot->answer.build.project : slot->job.project, sizeof t->project);
+    memcpy(t->version, by_checkin ? slot->answer.build.version : slot->job.version, sizeof t->version);
+}
+
 static void fetched(struct updater_work *self, struct work_slot *slot)
 {
     struct ferry_fault fault = {0};
@@ -179,10 +186,7 @@ static void fetched(struct updater_work *self, struct work_slot *slot)
         return;
     }
     slot->phase = WORK_READY;
-    struct work_told *t = work_tell(self, WORK_SAID_READY, (int)slot->index);
-    memcpy(t->job, slot->job.id, sizeof t->job);
-    snprintf(t->project, sizeof t->project, "%s", slot->cargo->name);
-    snprintf(t->version, sizeof t->version, "%s", slot->cargo->version);
+    tell_build(work_tell(self, WORK_SAID_READY, (int)slot->index), slot, work_checks_in(self));
 }
 
 static void begin_fetch(struct updater_work *self, struct work_slot *slot)
@@ -191,6 +195,7 @@ static void begin_fetch(struct updater_work *self, struct work_slot *slot)
     struct ferry_fault fault;
     const char *reference = work_checks_in(self) ? slot->answer.build.sha256 : slot->job.build;
     slot->begun = true;
+    tell_build(work_tell(self, WORK_SAID_FETCH, (int)slot->index), slot, work_checks_in(self));
     if (!reference[0] || !ferry_depot_client_address(&self->client, reference, url, sizeof url)) {
         ferry_fault_set(&fault, FERRY_ERR_STORAGE_MISSING, "", "the build was removed from the depot meanwhile");
         fetch_failed(self, slot, &fault);

@@ -75,6 +75,7 @@ enum work_said {
     WORK_SAID_CHECKIN,
     WORK_SAID_LOST,
     WORK_SAID_REPORT,
+    WORK_SAID_FETCH, // begins
     WORK_SAID_READY,
 };
 

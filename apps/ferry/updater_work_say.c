@@ -131,6 +131,7 @@ static void show(struct cmd_updater_screen *screen, const struct work_told *t)
     case WORK_SAID_UNREACHED:
         warn(screen, t, t->text, t->hint);
         break;
+    case WORK_SAID_FETCH:
     case WORK_SAID_READY:
         break; // the bar has shown it come
     default:
@@ -169,7 +170,7 @@ static void checkin_json(cJSON *object, const struct work_told *t)
 static void show_json(struct cmd_updater_screen *screen, const struct work_told *t)
 {
     static const char *const names[] = {"note",    "warning", "depot",  "depot", "claim",
-                                        "checkin", "lost",    "report", "ready"};
+                                        "checkin", "lost",    "report", "fetch", "ready"};
     cJSON *object = cli_display_object();
     if (t->port >= 0)
         cJSON_AddStringToObject(object, "port", screen->names[t->port]);
