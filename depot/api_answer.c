@@ -66,10 +66,11 @@ int api_http_status(int status)
     static const struct {
         int status, http;
     } table[] = {
-        {FERRY_ERR_ARG, 400},           {FERRY_ERR_STORAGE_MISSING, 404}, {FERRY_ERR_AMBIGUOUS, 409},
-        {FERRY_ERR_CANCELLED, 409},     {FERRY_ERR_STATE, 409},           {FERRY_ERR_BUSY, 503},
-        {FERRY_ERR_NO_MEMORY, 503},     {FERRY_ERR_STORAGE_READ, 503},    {FERRY_ERR_NO_SPACE, 413},
-        {FERRY_ERR_STORAGE_WRITE, 507}, {FERRY_ERR_UNSUPPORTED, 501},     {FERRY_ERR_VERIFY, 422},
+        {FERRY_ERR_ARG, 400},       {FERRY_ERR_UNKNOWN_CHIP, 400},  {FERRY_ERR_STORAGE_MISSING, 404},
+        {FERRY_ERR_AMBIGUOUS, 409}, {FERRY_ERR_CANCELLED, 409},     {FERRY_ERR_STATE, 409},
+        {FERRY_ERR_BUSY, 503},      {FERRY_ERR_NO_MEMORY, 503},     {FERRY_ERR_STORAGE_READ, 503},
+        {FERRY_ERR_NO_SPACE, 413},  {FERRY_ERR_STORAGE_WRITE, 507}, {FERRY_ERR_UNSUPPORTED, 501},
+        {FERRY_ERR_VERIFY, 422},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].status == status)

@@ -168,6 +168,7 @@ static void a_device_is_told_of_before_it_is_seen(void **state)
     assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"name\":\"hall\"}"), 404);
     assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"name\":\"hall\",\"chip\":\"esp32c3\"}"), 200);
     answer_has("name", "hall");
+    assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"chip\":\"esp99\"}"), 400);
     assert_int_equal(ask("PUT", "/api/v1/devices/" MAC, "{\"name\":\"a\\u0007b\"}"), 400);
     assert_non_null(strstr(rig.body, "\\\"name\\\"")); // which one it is
     assert_null(strstr(rig.body, "channel"));
