@@ -18,6 +18,7 @@ struct postgres {
     PGresult *result;
     int row; // the next one
     bool transaction;
+    bool pooled; // see look_for_pooler()
     // Chunks that were read last, whole: a round trip costs more than the rest of the chunk.
     struct {
         int64_t id;
@@ -52,12 +53,14 @@ static int status_of(const char *sqlstate)
         {"40", FERRY_DEPOT_ENGINE_AGAIN},     // deadlock, serialization
         {"55P03", FERRY_ERR_BUSY},            // lock_timeout
         {"57014", FERRY_ERR_BUSY},            // statement_timeout
+        {"53300", FERRY_ERR_BUSY},            // too many connections
         {"53100", FERRY_ERR_STORAGE_WRITE},   // disk full
         {"53200", FERRY_ERR_NO_MEMORY},       // the server's memory
         {"25006", FERRY_ERR_STORAGE_WRITE},   // read-only transaction, standby
         {"42501", FERRY_ERR_STORAGE_WRITE},   // no permission
         {"42883", FERRY_ERR_STORAGE_DAMAGED}, // our function is gone
         {"42P01", FERRY_ERR_STORAGE_DAMAGED}, // our table is gone
+        {"42703", FERRY_ERR_STORAGE_DAMAGED}, // or a column of it
         {"XX001", FERRY_ERR_STORAGE_DAMAGED},
         {"XX002", FERRY_ERR_STORAGE_DAMAGED}, // corrupted data, index
     };
@@ -67,8 +70,40 @@ static int status_of(const char *sqlstate)
     return FERRY_ERR_STORAGE_READ;
 }
 
-static const char *hint_of(int status, bool lost)
+// By what the server or libpq says: there is no SQLSTATE when no connection comes about.
+static const char *hint_of_words(const char *said)
 {
+    static const char *const table[][2] = {
+        {"password", "put HOST:PORT:DATABASE:USER:PASSWORD into ~/.pgpass (mode 0600), or set PGPASSWORD"},
+        {"certificate", "sslrootcert=FILE in the URL (or PGSSLROOTCERT, ~/.postgresql/root.crt) names the certificate "
+                        "to trust; sslmode=verify-full wants the host's own name in it"},
+        {"SSL", "does this server speak TLS? sslmode=require or verify-full in the URL wants it, sslmode=prefer need "
+                "not have it"},
+        {"pg_hba.conf", "the server lets this user not in from here: a line in its pg_hba.conf, or another sslmode"},
+        {"too many", "the server has no connection left: its max_connections, or fewer servers and workers"},
+        {"starting up", "the server has just been started: try again in a moment"},
+        {"shutting down", "the server is being stopped: try again in a moment"},
+        {"read-only", "this server only reads (a standby?): name the primary, or both with "
+                      "target_session_attrs=read-write"},
+        {"permission denied", "ask the schema's owner for rights: docs/guide/depot.md says which"},
+        {"statement timeout", "the server's statement_timeout ended it: try again, or set it higher for this role"},
+        {"host name", "is the host's name right?"},
+    };
+    if (strstr(said, "database \"") && strstr(said, "does not exist"))
+        return "make it: createdb NAME, then: ferry depot migrate";
+    if (strstr(said, "role \"") && strstr(said, "does not exist"))
+        return "make it: createuser NAME, or name another user: postgresql://USER@HOST/NAME";
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strstr(said, table[i][0]))
+            return table[i][1];
+    return 0;
+}
+
+static const char *hint_of(int status, bool lost, const char *said)
+{
+    const char *hint = hint_of_words(said);
+    if (hint)
+        return hint;
     if (lost)
         return "is the database server running, and reachable from here? try again";
     if (status == FERRY_ERR_STORAGE_WRITE)
@@ -93,8 +128,9 @@ static int fail(struct ferry_depot *self, const PGresult *result, const char *wh
     bool lost = PQstatus(connection) != CONNECTION_OK;
     int status = lost ? FERRY_ERR_STORAGE_READ : status_of(result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : 0);
     const char *said = result ? PQresultErrorMessage(result) : "";
-    first_line(*said ? said : PQerrorMessage(connection), line, sizeof line);
-    return ferry_depot_engine_fail(self, status, hint_of(status, lost), "%s: %s", what, line);
+    said = *said ? said : PQerrorMessage(connection);
+    first_line(said, line, sizeof line);
+    return ferry_depot_engine_fail(self, status, hint_of(status, lost, said), "%s: %s", what, line);
 }
 
 // ---- opening ----
@@ -110,22 +146,46 @@ static void quiet(void *ctx, const PGresult *result)
     (void)ctx, (void)result;
 }
 
+// A pooler (pgbouncer) may give every transaction another session of the server: what was set or prepared is not there
+// any more. It answers with a process number of its own instead of the server's. Then settings come with each
+// transaction, every statement is in one, and none is prepared: three round trips instead of one.
+static int look_for_pooler(struct ferry_depot *self)
+{
+    struct postgres *s = state_of(self);
+    PGresult *result = PQexec(s->connection, "SELECT pg_backend_pid()");
+    int status =
+        PQresultStatus(result) == PGRES_TUPLES_OK ? FERRY_OK : fail(self, result, "the depot cannot be opened");
+    if (status >= 0)
+        s->pooled = strtol(PQgetvalue(result, 0, 0), 0, 10) != PQbackendPID(s->connection);
+    PQclear(result);
+    return status;
+}
+
+// What each session needs, or each transaction (local).
+static void settings(struct ferry_depot *self, const char *local, char *out, size_t cap)
+{
+    snprintf(out, cap,
+             "SET %s search_path = ferry; SET %s lock_timeout = %u; SET %s idle_in_transaction_session_timeout = 60000;"
+             "SET %s client_min_messages = warning; SET %s standard_conforming_strings = on",
+             local, local, (unsigned)self->cfg.busy_ms, local, local, local);
+}
+
 static int session(struct ferry_depot *self)
 {
     struct postgres *s = state_of(self);
-    char text[320];
+    char text[400];
     s->prepared_count = 0;
     s->transaction = false;
     forget(s);
     PQsetNoticeReceiver(s->connection, quiet, 0);
-    snprintf(text, sizeof text,
-             "SET search_path = ferry; SET lock_timeout = %u; SET idle_in_transaction_session_timeout = 60000;"
-             "SET default_transaction_read_only = %s; SET client_min_messages = warning;"
-             "SET standard_conforming_strings = on",
-             (unsigned)self->cfg.busy_ms, self->cfg.read_only ? "on" : "off");
+    int status = look_for_pooler(self);
+    if (status < 0 || s->pooled)
+        return status;
+    settings(self, "", text, sizeof text);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "; SET default_transaction_read_only = %s",
+             self->cfg.read_only ? "on" : "off");
     PGresult *result = PQexec(s->connection, text);
-    int status =
-        PQresultStatus(result) == PGRES_COMMAND_OK ? FERRY_OK : fail(self, result, "the depot cannot be opened");
+    status = PQresultStatus(result) == PGRES_COMMAND_OK ? FERRY_OK : fail(self, result, "the depot cannot be opened");
     PQclear(result);
     return status;
 }
@@ -164,7 +224,7 @@ static int ready(struct ferry_depot *self)
     if (PQstatus(s->connection) == CONNECTION_OK)
         return FERRY_OK;
     if (s->transaction)
-        return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_READ, hint_of(0, true), "the connection broke");
+        return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_READ, hint_of(0, true, ""), "the connection broke");
     PQreset(s->connection);
     return PQstatus(s->connection) == CONNECTION_OK ? session(self) : fail(self, 0, "no connection to the depot");
 }
@@ -183,6 +243,15 @@ static int script(struct ferry_depot *self, const char *sql)
     return status;
 }
 
+// Begins a transaction that has the session's settings.
+static int start_pooled(struct ferry_depot *self, const char *begin_sql)
+{
+    char text[480];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s; ", begin_sql);
+    settings(self, "LOCAL", text + used, sizeof text - used);
+    return script(self, text);
+}
+
 // ---- statements ----
 
 static void done(struct ferry_depot *self)
@@ -197,25 +266,55 @@ static Oid type_of(enum ferry_depot_engine_kind kind)
     return kind == FERRY_DEPOT_ENGINE_NUMBER ? OID_INT8 : kind == FERRY_DEPOT_ENGINE_TEXT ? OID_TEXT : OID_BYTEA;
 }
 
+static void store64be(uint8_t *out, uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+// Values as libpq takes them; the numbers lie in it.
+struct parameters {
+    int count;
+    Oid types[VALUES];
+    const char *pointers[VALUES];
+    int lengths[VALUES], formats[VALUES];
+    uint8_t numbers[VALUES][8];
+};
+
+static void take_values(struct parameters *p, const struct ferry_depot_engine_value *values, size_t count)
+{
+    p->count = (int)count;
+    for (size_t i = 0; i < count; i++) {
+        bool number = values[i].kind == FERRY_DEPOT_ENGINE_NUMBER;
+        store64be(p->numbers[i], (uint64_t)values[i].number);
+        p->types[i] = type_of(values[i].kind);
+        p->pointers[i] = number ? (const char *)p->numbers[i] : values[i].bytes;
+        p->lengths[i] = number ? 8 : (int)values[i].len;
+        p->formats[i] = values[i].kind != FERRY_DEPOT_ENGINE_TEXT;
+    }
+}
+
+static char *spell(struct ferry_depot *self, const char *sql, size_t count)
+{
+    char *spelled = count <= VALUES ? ferry_depot_engine_spell(sql, words, true) : 0;
+    if (!spelled)
+        ferry_depot_engine_fail(self, FERRY_ERR_NO_MEMORY, 0, "out of memory");
+    return spelled;
+}
+
 // The number that the statement is known by, or negative.
-static int prepare(struct ferry_depot *self, const char *sql, const struct ferry_depot_engine_value *values,
-                   size_t count)
+static int prepare(struct ferry_depot *self, const char *sql, const struct parameters *p)
 {
     struct postgres *s = state_of(self);
-    Oid types[VALUES];
     char name[24];
     for (size_t i = 0; i < s->prepared_count; i++)
         if (s->prepared[i] == sql)
             return (int)i;
-    char *spelled = ferry_depot_engine_spell(sql, words, true);
-    if (!spelled || s->prepared_count == STATEMENTS || count > VALUES) {
-        free(spelled);
-        return ferry_depot_engine_fail(self, FERRY_ERR_NO_MEMORY, 0, "out of memory");
-    }
-    for (size_t i = 0; i < count; i++)
-        types[i] = type_of(values[i].kind);
+    char *spelled = spell(self, sql, s->prepared_count == STATEMENTS ? VALUES + 1 : (size_t)p->count);
+    if (!spelled)
+        return self->error.status;
     snprintf(name, sizeof name, "ferry_%zu", s->prepared_count);
-    PGresult *result = PQprepare(s->connection, name, spelled, (int)count, types);
+    PGresult *result = PQprepare(s->connection, name, spelled, p->count, p->types);
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
     int status = good ? (int)s->prepared_count : fail(self, result, "the depot did not understand");
     if (good)
@@ -225,42 +324,56 @@ static int prepare(struct ferry_depot *self, const char *sql, const struct ferry
     return status;
 }
 
-static void store64be(uint8_t *out, uint64_t value)
+static int judge(struct ferry_depot *self)
 {
-    for (unsigned i = 0; i < 8; i++)
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
+    struct postgres *s = state_of(self);
+    ExecStatusType code = PQresultStatus(s->result);
+    s->row = -1;
+    if (code == PGRES_COMMAND_OK || code == PGRES_TUPLES_OK)
+        return FERRY_OK;
+    int status = fail(self, s->result, "the depot did not do it");
+    done(self);
+    return status;
+}
+
+// By a pooler: in a transaction of its own unless there is one. The rows are all here before it ends.
+static int execute_pooled(struct ferry_depot *self, const char *sql, const struct parameters *p)
+{
+    struct postgres *s = state_of(self);
+    bool own = !s->transaction;
+    char *spelled = spell(self, sql, (size_t)p->count);
+    if (!spelled)
+        return self->error.status;
+    int status = own ? start_pooled(self, self->cfg.read_only ? "BEGIN READ ONLY" : "BEGIN") : FERRY_OK;
+    if (status >= 0) {
+        s->result = PQexecParams(s->connection, spelled, p->count, p->types, p->pointers, p->lengths, p->formats, 1);
+        status = judge(self);
+    }
+    free(spelled);
+    if (own && PQstatus(s->connection) == CONNECTION_OK)
+        PQclear(PQexec(s->connection, status >= 0 ? "COMMIT" : "ROLLBACK"));
+    return status;
 }
 
 static int execute(struct ferry_depot *self, const char *sql, const struct ferry_depot_engine_value *values,
                    size_t count)
 {
     struct postgres *s = state_of(self);
-    uint8_t numbers[VALUES][8];
-    const char *pointers[VALUES];
-    int lengths[VALUES], formats[VALUES];
+    struct parameters p;
     char name[24];
     done(self);
     int index = ready(self);
-    if (index >= 0)
-        index = prepare(self, sql, values, count);
     if (index < 0)
         return index;
-    for (size_t i = 0; i < count; i++) {
-        bool number = values[i].kind == FERRY_DEPOT_ENGINE_NUMBER;
-        store64be(numbers[i], (uint64_t)values[i].number);
-        pointers[i] = number ? (const char *)numbers[i] : values[i].bytes;
-        lengths[i] = number ? 8 : (int)values[i].len;
-        formats[i] = values[i].kind != FERRY_DEPOT_ENGINE_TEXT;
-    }
+    take_values(&p, values, count < VALUES ? count : VALUES);
+    if (s->pooled)
+        return execute_pooled(self, sql, &p);
+    index = prepare(self, sql, &p);
+    if (index < 0)
+        return index;
     snprintf(name, sizeof name, "ferry_%d", index);
-    s->result = PQexecPrepared(s->connection, name, (int)count, pointers, lengths, formats, 1);
-    s->row = -1;
-    ExecStatusType code = PQresultStatus(s->result);
-    if (code == PGRES_COMMAND_OK || code == PGRES_TUPLES_OK)
-        return FERRY_OK;
-    int status = fail(self, s->result, "the depot did not do it");
-    done(self);
-    return status;
+    s->result = PQexecPrepared(s->connection, name, p.count, p.pointers, p.lengths, p.formats, 1);
+    return judge(self);
 }
 
 // Once more on a new connection when it broke, outside of a transaction: such a statement reads, or may be done twice.
@@ -308,18 +421,18 @@ static int begin(struct ferry_depot *self, enum ferry_depot_engine_how how)
 {
     static const char *const sql[] = {"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "BEGIN",
                                       "BEGIN; SET LOCAL synchronous_commit TO OFF"};
+    struct postgres *s = state_of(self);
     done(self);
     int status = ready(self);
     if (how == FERRY_DEPOT_ENGINE_SINGLE)
         return status;
-    if (status >= 0)
-        status = script(self, sql[how]);
-    if (status < 0 && PQstatus(state_of(self)->connection) != CONNECTION_OK) { // it broke while nobody looked
-        status = ready(self);
-        if (status >= 0)
-            status = script(self, sql[how]);
+    for (int trial = 0; status >= 0 && trial < 2; trial++) {
+        status = s->pooled ? start_pooled(self, sql[how]) : script(self, sql[how]);
+        if (status >= 0 || PQstatus(s->connection) == CONNECTION_OK)
+            break;
+        status = trial ? status : ready(self); // it broke while nobody looked
     }
-    state_of(self)->transaction = status >= 0;
+    s->transaction = status >= 0;
     return status;
 }
 
@@ -332,7 +445,11 @@ static int commit(struct ferry_depot *self)
     PGresult *result = PQexec(s->connection, "COMMIT");
     // A transaction that has failed answers ROLLBACK.
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
-    int status = good ? FERRY_OK : fail(self, result, "the depot was not changed");
+    bool lost = PQstatus(s->connection) != CONNECTION_OK;
+    int status = good ? FERRY_OK
+                      : fail(self, result,
+                             lost ? "the connection broke at the last moment; it may be stored or not"
+                                  : "the depot was not changed");
     PQclear(result);
     s->transaction = s->transaction && !good;
     return status;
@@ -417,5 +534,7 @@ const struct ferry_depot_engine ferry_depot_engine_postgres = {
     .rest = rest,
     .look_sql = "SELECT CAST((to_regclass('ferry_schema') IS NOT NULL)::int AS BIGINT), CAST(0 AS BIGINT)",
     // 0x4645525259 = "FERRY".
-    .lock_script = "SELECT pg_advisory_xact_lock(301861753433); CREATE SCHEMA IF NOT EXISTS ferry",
+    .lock_script = "SELECT pg_advisory_xact_lock(301861753433);"
+                   // CREATE SCHEMA IF NOT EXISTS would want the right to make schemas although it is there.
+                   "DO 'BEGIN IF to_regnamespace(''ferry'') IS NULL THEN CREATE SCHEMA ferry; END IF; END'",
 };

@@ -125,6 +125,10 @@ int ferry_depot_schema_migrate(struct ferry_depot *self, int upto)
     if (version < 0)
         return version;
     self->schema_was = version;
+    if (version == 0 && self->cfg.must_exist)
+        return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_MISSING,
+                                       "make it: ferry depot migrate, or ferry depot add",
+                                       "there is no depot in this database yet");
     if (self->cfg.read_only && version < upto)
         return ferry_depot_engine_fail(
             self, version ? FERRY_ERR_VERSION : FERRY_ERR_STORAGE_MISSING, version ? "run: ferry depot migrate" : 0,
