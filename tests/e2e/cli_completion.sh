@@ -64,5 +64,18 @@ offers socket:// detect -p s
 cd "$ROOT" || exit 1
 offers README.md inspect READ
 offers --port --port x flash --po
+# No option that takes a value offers the files of this folder in its place unless it takes files.
+for command in flash verify detect read erase run-ram reg send receive link-test inspect updater vchip \
+    'depot add' 'depot list' 'depot get' 'depot channel' 'depot devices' 'depot jobs' 'depot token' 'depot serve'; do
+    for option in $("$FERRY" $command --help |
+        sed -n 's/^  [^A-Za-z]*\(-[a-z]*, \)\{0,1\} *\(--[a-z-]*\) \[\{0,1\}[A-Z].*/\2/p'); do
+        if [ -n "$(_ferry_values "$option")" ]; then
+            PASSED=$((PASSED + 1))
+        else
+            FAILED=$((FAILED + 1))
+            echo "FAIL: ferry $command $option: nothing is known of its value"
+        fi
+    done
+done
 echo "cli_completion: $PASSED passed, $FAILED failed"
 [ $FAILED -eq 0 ]

@@ -34,5 +34,10 @@ for option in $(grep -o 'Fl Fl [a-z-]*' "$PAGE" | sed 's/Fl Fl //' | sort -u); d
     case $option in chip | flash | listen | rfc2217) continue ;; esac # of vchip
     echo "$options" | grep -qx -- "$option" || problem "the help does not know --$option of the manual page"
 done
+variables=$(grep -rhoE --include='*.c' '"(FERRY|ESPTOOL|XDG)_[A-Z_]+"' "$ROOT/apps/ferry" | tr -d '"' | sort -u)
+[ "$(echo "$variables" | wc -l)" -ge 10 ] || problem "the program reads only: $variables"
+for variable in $variables; do
+    grep -q -- "$variable" "$PAGE" || problem "the manual page does not know the variable $variable"
+done
 echo "cli_docs: $FAILED failed"
 [ $FAILED -eq 0 ]

@@ -22,13 +22,17 @@ _ferry_values() {
     -fs | --flash-size) printf '%s ' keep detect 256KB 512KB 1MB 2MB 4MB 8MB 16MB 32MB 64MB 128MB ;;
     -sc | --spi-connection) printf '%s ' SPI HSPI ;;
     --window) printf '%s ' 1 2 ;;
-    -t | --trace | --flash | --card | --out | --tls-cert | --tls-key) printf '%s ' files ;;
-    --scopes) printf '%s ' read write device work admin ;;
+    -t | --trace | --flash | --file | --card | --out | --tls-cert | --tls-key) printf '%s ' files ;;
+    --scopes | --anonymous) printf '%s ' read write device work admin ;;
     --state) printf '%s ' queued claimed running done failed cancelled ;;
     --channel) printf '%s ' stable beta ;;
-    --from) printf '%s ' depot: ;;
+    --route) printf '%s ' auto rom link ;;
+    --start-baud) printf '%s ' 115200 460800 921600 ;;
+    --from) printf '%s ' depot: https:// ;;
     --depot) printf '%s ' files ;;
     --project | --note | --search | --mac | --days | --limit | --before | --rate | --threads) printf '%s ' any ;;
+    --version | --connections | --connections-per-address | --upload-limit | --origin | --host | --name) printf '%s ' any ;;
+    --web | --web-token | --every | --partition | --revision | --table-offset | --baud-noise) printf '%s ' any ;;
     --connect-attempts | --listen | --cargo | --probe | --worker | --lease | --pty | --seed | --fault) printf '%s ' any ;;
     esac
 }
