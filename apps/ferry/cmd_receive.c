@@ -13,7 +13,8 @@
 #include "ports/posix/file_sink.h"
 
 static const struct cli_help help = {
-    .usage = "(--file FOLDER | --flash IMAGE --chip CHIP) (--listen HOST:PORT | --pty PATH | --port PORT)   [OPTIONS]",
+    .usage = "(--file FOLDER | --flash IMAGE --chip CHIP)\n"
+             "                     (--listen HOST:PORT | --pty PATH | --port PORT)   [OPTIONS]",
     .about =
         "Takes updates over the link route: the same receiver that runs on a target, here into a folder or a flash\n"
         "image. A file gets its name when it is whole, its SHA-256 is right and it is on the disk; until then it is\n"

@@ -34,6 +34,8 @@ for option in $(grep -o 'Fl Fl [a-z-]*' "$PAGE" | sed 's/Fl Fl //' | sort -u); d
     case $option in chip | flash | listen | rfc2217) continue ;; esac # of vchip
     echo "$options" | grep -qx -- "$option" || problem "the help does not know --$option of the manual page"
 done
+wide=$(for command in $commands; do "$FERRY" help "$command"; done | awk 'length($0) > 120')
+[ -z "$wide" ] || problem "the help is wider than 120 columns: $wide"
 variables=$(grep -rhoE --include='*.c' '"(FERRY|ESPTOOL|XDG)_[A-Z_]+"' "$ROOT/apps/ferry" | tr -d '"' | sort -u)
 [ "$(echo "$variables" | wc -l)" -ge 10 ] || problem "the program reads only: $variables"
 for variable in $variables; do
