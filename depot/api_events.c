@@ -151,10 +151,11 @@ static char *next_text(struct stream *s)
     } else if (s->at < news->next) {
         const struct api_event *e = &news->ring[s->at % API_NEWS];
         const char *data = e->data ? e->data : "{}";
-        size_t size = strlen(data) + strlen(e->name) + 64;
+        size_t size = strlen(data) + strlen(e->name) + 96;
         text = malloc(size);
         if (text)
-            snprintf(text, size, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)e->seq, e->name, data);
+            snprintf(text, size, "id: %s-%llu\nevent: %s\ndata: %s\n\n", s->api->boot, (unsigned long long)e->seq,
+                     e->name, data);
         s->at++;
     }
     pthread_mutex_unlock(&news->lock);
@@ -203,23 +204,36 @@ static void close_stream(void *ctx)
     free(s);
 }
 
-// Where a stream begins: behind the number that was told last (Last-Event-ID, ?after=), if that was this server's.
-static bool start_at(struct api_call *call, uint64_t *at)
+// The number in a Last-Event-ID ("BOOT-12") of this run of the server; 0 = it is of another one, or none of ours.
+static int64_t last_told(const struct ferry_depot_api *self, const char *last)
+{
+    size_t boot = strlen(self->boot);
+    int64_t seq = 0;
+    bool ours = strncmp(last, self->boot, boot) == 0 && last[boot] == '-';
+    return ours && ferry_depot_api_json_read_id(last + boot + 1, &seq) ? seq : 0;
+}
+
+// Where a stream begins: behind what was told last (Last-Event-ID, ?after=). *lost: it was told something that this
+// server does not know, so it has missed what came since. False = answered.
+static bool start_at(struct api_call *call, uint64_t *at, bool *lost)
 {
     struct api_news *news = &call->api->news;
     const char *last = call->request->header(call->request->ctx, "Last-Event-ID"), *after = api_query(call, "after");
     int64_t seq = 0;
     if (after && strcmp(after, "0") != 0 && !ferry_depot_api_json_read_id(after, &seq))
         return api_wrong(call, "after", "is a number");
-    if (!after && last && !ferry_depot_api_json_read_id(last, &seq))
-        seq = 0;
+    bool comes_back = !after && last && *last;
+    if (comes_back)
+        seq = last_told(call->api, last);
     pthread_mutex_lock(&news->lock);
-    *at = seq > 0 && (uint64_t)seq < news->next ? (uint64_t)seq + 1 : news->next;
+    bool known = seq > 0 && (uint64_t)seq < news->next;
+    *at = known ? (uint64_t)seq + 1 : news->next;
+    *lost = comes_back && !known;
     pthread_mutex_unlock(&news->lock);
     return true;
 }
 
-static void answer_stream(struct api_call *call, uint64_t at)
+static void answer_stream(struct api_call *call, uint64_t at, bool lost)
 {
     struct ferry_depot_api *self = call->api;
     struct stream *s = calloc(1, sizeof *s);
@@ -232,7 +246,8 @@ static void answer_stream(struct api_call *call, uint64_t at)
     }
     uint32_t now = api_now(self);
     *s = (struct stream){.api = self, .at = at, .begun_ms = now, .spoke_ms = now};
-    s->text = strdup("retry: 2000\n\n"); // something at once: the other side sees that it is heard
+    // Something at once: the other side sees that it is heard.
+    s->text = strdup(lost ? "retry: 2000\n\nevent: reload\ndata: {}\n\n" : "retry: 2000\n\n");
     s->len = s->text ? strlen(s->text) : 0;
     ferry_http_answer_header(call->answer, "Content-Type", "text/event-stream");
     ferry_http_answer_header(call->answer, "Cache-Control", "no-store");
@@ -269,7 +284,8 @@ void api_events(struct api_call *call)
 {
     const char *accept = call->request->header(call->request->ctx, "Accept");
     uint64_t at = 0;
-    if (!start_at(call, &at))
+    bool lost = false;
+    if (!start_at(call, &at, &lost))
         return;
     api_give(call->api, call->which); // looking takes one itself
     call->depot = NULL;
@@ -277,5 +293,5 @@ void api_events(struct api_call *call)
     if (accept && strstr(accept, "application/json") && !strstr(accept, "text/event-stream"))
         answer_poll(call, at);
     else
-        answer_stream(call, at);
+        answer_stream(call, at, lost);
 }

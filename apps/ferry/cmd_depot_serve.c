@@ -177,6 +177,7 @@ static int finish_cfg(struct serving *s)
     cfg->http.log = s->verbose ? log_request : NULL;
     cfg->http.log_ctx = s;
     cfg->api.upload_bytes = s->upload;
+    cfg->api.streams = (s->connections ? s->connections : 512) / 2 + 1;
     cfg->api.rate = s->rate ? s->rate : UINT32_MAX;
     cfg->api.version = FERRY_VERSION;
     cfg->api.origins = s->origins;

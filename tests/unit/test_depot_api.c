@@ -248,6 +248,12 @@ static void a_build_is_downloaded_in_any_part(void **state)
     end();
 }
 
+static int come_back(const char *last_id)
+{
+    const char *const last[] = {"Last-Event-ID", last_id, NULL};
+    return api_rig_ask(&rig, &(struct api_rig_ask){.method = "GET", .target = "/api/v1/events", .headers = last});
+}
+
 static void events_are_told_once_and_in_order(void **state)
 {
     struct depot_rig *depot = *state;
@@ -271,11 +277,26 @@ static void events_are_told_once_and_in_order(void **state)
     assert_int_equal(api_rig_ask(&rig, &poll), 200);
     assert_non_null(strstr(rig.body, "\"events\":[]")); // from now on
     poll.target = "/api/v1/events";
-    const char *const last[] = {"Last-Event-ID", "1", NULL};
-    assert_int_equal(
-        api_rig_ask(&rig, &(struct api_rig_ask){.method = "GET", .target = "/api/v1/events", .headers = last}), 200);
+    const char *found = strstr(rig.body, "\"boot\":\"");
+    assert_non_null(found);
+    char boot[17], known[40], other[40];
+    snprintf(boot, sizeof boot, "%.16s", found + 8);
+    snprintf(known, sizeof known, "%s-1", boot);
+    snprintf(other, sizeof other, "0123456789abcdef-1");
+    assert_int_equal(come_back(known), 200);
     assert_non_null(strstr(rig.body, "event: channels"));
     assert_non_null(strstr(rig.body, "\"state\":\"queued\""));
+    assert_null(strstr(rig.body, "event: reload"));
+    snprintf(known, sizeof known, "id: %s-", boot);
+    assert_non_null(strstr(rig.body, known));
+    // The server was started again meanwhile, or it never said that: what came since is lost, and that is told.
+    static const char *const strange[] = {"1", "x", "-1", "999999999999999999999"};
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
+        assert_int_equal(come_back(strange[i]), 200);
+        assert_non_null(strstr(rig.body, "event: reload"));
+    }
+    assert_int_equal(come_back(other), 200);
+    assert_non_null(strstr(rig.body, "event: reload"));
     end();
 }
 
