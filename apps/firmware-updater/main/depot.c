@@ -136,7 +136,11 @@ bool depot_abort(unsigned port)
     for (unsigned i = 0; i < BOARD_TARGETS; i++)
         if (port == i || port == BENCH_ALL)
             any = depot_work_abort(i, ferry_idf_clock_now()) || any;
-    return port == BENCH_ALL ? stop(DEPOT_CONSOLE) || any : any;
+    if (port == BENCH_ALL && stop(DEPOT_CONSOLE)) {
+        tell("fetch: stopped; what has come is kept");
+        return true;
+    }
+    return any;
 }
 
 bool depot_busy(void)

@@ -154,8 +154,11 @@ static int address_of(const struct errand *e, char *out, size_t cap, struct ferr
     int n = ferry_download_is_url(e->reference)
                 ? snprintf(out, cap, "%s", e->reference)
                 : snprintf(out, cap, "depot:%s/%s", self.url, e->reference + strlen("depot:"));
-    if (!self.url[0] && !ferry_download_is_url(e->reference))
-        return ferry_fault_set(fault, FERRY_ERR_ARG, "", "no depot is known here: set depot.url");
+    if (!self.url[0] && !ferry_download_is_url(e->reference)) {
+        ferry_fault_set(fault, FERRY_ERR_ARG, "", "no depot is known here");
+        ferry_fault_hint(fault, "set depot.url, and start again");
+        return FERRY_ERR_ARG;
+    }
     return n > 0 && (size_t)n < cap ? FERRY_OK : ferry_fault_set(fault, FERRY_ERR_ARG, "", "the address is too long");
 }
 
@@ -209,8 +212,10 @@ static int fetch(struct errand *e, struct ferry_fault *fault)
     mkdir(BOARD_CARD_PATH "/.ferry", 0777);
     if (status >= 0)
         status = ferry_download(&cfg, url, &got, fault);
-    if (status == FERRY_ERR_CANCELLED && !e->stop)
+    if (status == FERRY_ERR_CANCELLED && !e->stop) {
         status = ferry_fault_set(fault, FERRY_ERR_TIMEOUT, url, "the server sends too slowly: not 8 KB in two minutes");
+        ferry_fault_hint(fault, "try again: what has come is kept, and it goes on from there");
+    }
     if (status < 0)
         return status;
     snprintf(e->path, sizeof e->path, "%s", got.path);
@@ -258,9 +263,10 @@ static void carry_out(struct errand *e)
     int status = FERRY_ERR_NO_MEMORY;
     self.now = e;
     self.moved_ms = ferry_idf_clock_now();
-    if (fault && !has_network(e))
+    if (fault && !has_network(e)) {
         status = ferry_fault_set(fault, FERRY_ERR_WIRE_OPEN, "", "there is no network");
-    else if (fault)
+        ferry_fault_hint(fault, "is the cable in? see wifi.mode, eth.on and eth.address in the settings");
+    } else if (fault)
         status = e->what == ERRAND_FETCH ? fetch(e, fault) : with_depot(e, fault);
     depot_lock();
     e->status = status;

@@ -12,6 +12,7 @@
 #include "depot.h"
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
+#include "ferry/chip/chip.h"
 #include "kept.h"
 #include "network.h"
 #include "tell.h"
@@ -120,8 +121,9 @@ static void take_device(struct worker *w, const struct ferry_updater_outcome *o)
 {
     struct ferry_depot_client_device *d = &w->device;
     const struct ferry_settings *s = kept_settings();
+    const struct ferry_chip *chip = ferry_chip_by_name(o->chip);
     memset(d, 0, sizeof *d);
-    snprintf(d->chip, sizeof d->chip, "%.15s", o->chip);
+    snprintf(d->chip, sizeof d->chip, "%.15s", chip ? chip->name : o->chip);
     snprintf(d->mac, sizeof d->mac, "%02x:%02x:%02x:%02x:%02x:%02x", o->mac[0], o->mac[1], o->mac[2], o->mac[3],
              o->mac[4], o->mac[5]);
     snprintf(d->default_project, sizeof d->default_project, "%s", ferry_settings_text(s, "depot.project"));
