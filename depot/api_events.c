@@ -108,11 +108,21 @@ static void look_at_rest(struct api_news *news, struct ferry_depot *depot, bool 
     news->newest_build = newest.id;
 }
 
-// Asks the database when it is time to; one at a time, others go on without.
+static uint64_t newest(struct api_news *news)
+{
+    pthread_mutex_lock(&news->lock);
+    uint64_t next = news->next;
+    pthread_mutex_unlock(&news->lock);
+    return next;
+}
+
+// Asks the database when it is time to; one at a time, others go on without: they are woken when it has found
+// something.
 static void look(struct ferry_depot_api *self)
 {
     struct api_news *news = &self->news;
     uint32_t now = api_now(self);
+    uint64_t before = newest(news);
     if (pthread_mutex_trylock(&news->look_lock) != 0)
         return;
     bool first = !news->begun, due = first || now - news->looked_ms >= API_LOOK_MS;
@@ -127,6 +137,8 @@ static void look(struct ferry_depot_api *self)
         api_give(self, which);
     }
     pthread_mutex_unlock(&news->look_lock);
+    if (newest(news) != before && self->cfg.waker.wake)
+        self->cfg.waker.wake(self->cfg.waker.ctx);
 }
 
 // ---- streams ----

@@ -300,6 +300,31 @@ static void events_are_told_once_and_in_order(void **state)
     end();
 }
 
+static void count_wake(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+// The stream that looked first had the event at once; those that had asked just before heard of it a second later.
+static void all_streams_are_woken_by_what_one_has_found(void **state)
+{
+    struct depot_rig *depot = *state;
+    int wakes = 0;
+    depot_rig_build(depot, "blink", "1.0", "esp32c3", 5000, 3);
+    api_rig_start(&rig, depot->depot,
+                  &(struct ferry_depot_api_cfg){.anonymous = FERRY_DEPOT_SCOPE_READ | FERRY_DEPOT_SCOPE_WRITE,
+                                                .rate = UINT32_MAX,
+                                                .waker = {&wakes, count_wake}});
+    assert_int_equal(ask("GET", "/api/v1/events", NULL, NULL), 200);
+    assert_int_equal(ask("POST", "/api/v1/jobs", NULL, "{\"ref\":\"blink@1.0\"}"), 201);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(ask("GET", "/api/v1/events", NULL, NULL), 200); // which looks, and finds the job
+    assert_int_equal(wakes, 2);
+    assert_int_equal(ask("GET", "/api/v1/events", NULL, NULL), 200);
+    assert_int_equal(wakes, 2);
+    end();
+}
+
 static void streams_are_bounded(void **state)
 {
     struct depot_rig *depot = *state;
@@ -415,6 +440,7 @@ int main(void)
         CASE(uploads_are_bounded_in_number_and_size),
         CASE(a_build_is_downloaded_in_any_part),
         CASE(events_are_told_once_and_in_order),
+        CASE(all_streams_are_woken_by_what_one_has_found),
         CASE(streams_are_bounded),
         CASE(hostile_json_is_refused),
         CASE(requests_a_second_are_bounded),
