@@ -56,9 +56,27 @@ void api_fail(struct api_call *call, int http, const char *error, const char *wh
         ferry_http_answer_header(call->answer, "Retry-After", "1");
 }
 
+// The statuses' own hints are about cards and targets.
+static const char *hint_of(int status)
+{
+    switch (status) {
+    case FERRY_ERR_STORAGE_READ:
+    case FERRY_ERR_BUSY:
+        return "the database behind this server does not answer now: try again in a moment";
+    case FERRY_ERR_STORAGE_WRITE:
+        return "is the server's disk full, or its database read-only?";
+    case FERRY_ERR_STORAGE_MISSING:
+        return "GET /api/v1/builds, channels, devices and jobs list what there is";
+    case FERRY_ERR_STORAGE_DAMAGED:
+        return "store these bytes again; the server's disk may be failing";
+    default:
+        return ferry_status_hint(status);
+    }
+}
+
 void api_fail_status(struct api_call *call, int http, int status, const char *what)
 {
-    api_fail(call, http, ferry_status_name(status), what, NULL, ferry_status_hint(status));
+    api_fail(call, http, ferry_status_name(status), what, NULL, hint_of(status));
 }
 
 int api_http_status(int status)
@@ -81,7 +99,7 @@ int api_http_status(int status)
 void api_fail_depot(struct api_call *call, int status)
 {
     const struct ferry_depot_error *error = ferry_depot_error(call->depot);
-    const char *hint = error->hint[0] ? error->hint : ferry_status_hint(status);
+    const char *hint = error->hint[0] ? error->hint : hint_of(status);
     api_fail(call, api_http_status(status), ferry_status_name(status),
              error->what[0] ? error->what : ferry_status_text(status), NULL, hint);
 }

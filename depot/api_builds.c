@@ -4,6 +4,7 @@
 
 #include "depot/api_parts.h"
 #include "ferry/base/status.h"
+#include "ferry/chip/chip.h"
 
 #define FOUND 8 // builds that one reference may name, a chip each
 
@@ -37,7 +38,7 @@ void api_health(struct api_call *call)
     int64_t now;
     int status = ferry_depot_now(call->depot, &now);
     if (status < 0) {
-        api_fail(call, 503, ferry_status_name(status), "the database does not answer", NULL, ferry_status_hint(status));
+        api_fail_status(call, 503, status, "the database does not answer");
         return;
     }
     cJSON *json = cJSON_CreateObject();
@@ -87,6 +88,8 @@ bool api_resolve(struct api_call *call, const char *reference, struct ferry_depo
     struct ferry_depot_build found[FOUND];
     int64_t id = 0;
     const char *chip = call->arg[1][0] ? call->arg[1] : api_query(call, "chip");
+    const struct ferry_chip *known = chip ? ferry_chip_by_name(chip) : NULL; // as people write it
+    chip = known ? known->name : chip;
     int count = 1;
     if (ferry_depot_api_json_read_id(reference, &id))
         count = ferry_depot_build_get(call->depot, id, &found[0]);

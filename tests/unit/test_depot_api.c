@@ -244,7 +244,9 @@ static void a_build_is_downloaded_in_any_part(void **state)
         assert_memory_equal(rig.body, bytes + cases[i].first, cases[i].len);
     }
     assert_int_equal(ask("GET", "/api/v1/ota/blink@latest/esp32c3.bin", NULL, NULL), 200);
+    assert_int_equal(ask("GET", "/api/v1/ota/blink@latest?chip=ESP32-C3", NULL, NULL), 200);
     assert_int_equal(ask("GET", "/api/v1/ota/blink@latest/esp32.bin", NULL, NULL), 404);
+    assert_null(strstr(rig.body, "card"));
     end();
 }
 
