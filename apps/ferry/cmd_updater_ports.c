@@ -79,10 +79,11 @@ static void take_port_into_job(struct bench *b, unsigned index, struct ferry_job
     if (job->after != FERRY_AFTER_HARD_RESET || p->port.has_lines)
         return;
     job->after = FERRY_AFTER_NO_RESET;
-    if (!p->told_no_lines)
+    bool loader = job->route == FERRY_JOB_ROUTE_ROM || b->options.before != FERRY_BEFORE_DEFAULT_RESET;
+    if (loader && !p->told_no_lines)
         cmd_updater_screen_warning(&b->screen, index,
                                    "this port has no reset line: the target stays in its loader until you reset it");
-    p->told_no_lines = true;
+    p->told_no_lines = p->told_no_lines || loader;
 }
 
 int bench_open_port(void *ctx, unsigned index, struct ferry_job_cfg *job, struct ferry_fault *fault)

@@ -159,7 +159,7 @@ static void fetch_failed(struct updater_work *self, struct work_slot *slot, cons
         if (self->first.status >= 0)
             self->first = *fault;
         slot->again = false;
-        slot->phase = WORK_OVER;
+        work_over(slot);
         return;
     }
     work_say(self, (int)slot->index, true, "job %s: %.180s", slot->job.id, fault->what);
@@ -215,7 +215,7 @@ static void watch_fetch(struct updater_work *self, struct work_slot *slot)
     if (slot->lost) {
         updater_fetch_stop(self->cfg.fetch, slot->index);
         slot->known = true;
-        slot->phase = WORK_OVER;
+        work_over(slot);
     } else if (phase == UPDATER_FETCH_READY || phase == UPDATER_FETCH_FAILED) {
         fetched(self, slot);
     } else {
@@ -362,7 +362,7 @@ static void brought(const struct updater_work *self, struct work_slot *slot,
                     const struct ferry_updater_outcome *outcome)
 {
     bool well = outcome->fault.status >= 0;
-    slot->phase = WORK_OVER;
+    work_over(slot);
     slot->again = false;
     slot->known = well || outcome->mac_known || !self->cfg.wait;
     if (well)
@@ -441,7 +441,7 @@ bool updater_work_stop(struct updater_work *self, unsigned port)
         slot->known = true;
         slot->again = false;
         if (work_checks_in(self))
-            slot->phase = WORK_OVER;
+            work_over(slot);
         else
             work_end_job(slot, &fault, false);
         cmd_updater_screen_fetch(self->cfg.screen, port, NULL, 0, 0);
@@ -543,7 +543,7 @@ void updater_work_close(struct updater_work *self)
         updater_fetch_stop(self->cfg.fetch, i);
         if (slot->phase == WORK_FETCHING || slot->phase == WORK_READY || slot->phase == WORK_RUNNING) { // never begun
             slot->report.state = "queued";
-            slot->phase = WORK_OVER;
+            work_over(slot);
         }
     }
     work_unlock(self);

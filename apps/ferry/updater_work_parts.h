@@ -40,6 +40,7 @@ struct work_slot {
     uint32_t next_ms; // UNKNOWN: look, IDLE: ask, FETCHING to RUNNING: renew
     uint32_t look_ms; // with wait, IDLE and RESTING: see whether it is still there
     uint32_t ask_ms;  // RESTING: ask again
+    uint32_t over_ms; // OVER: since
     unsigned silent;  // looks in a row that nobody answered
     bool asking;
     bool by_rom;   // no receiver answered when it was looked at: the loader is taken at once
@@ -128,6 +129,7 @@ static inline bool work_checks_in(const struct updater_work *self)
 }
 
 uint32_t work_now_ms(void);
+void work_over(struct work_slot *slot); // there is something to be told to the depot
 
 // ---- updater_work_talk.c ----
 

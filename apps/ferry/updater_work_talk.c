@@ -16,6 +16,12 @@ enum {
     EVERY_S = 60,
 };
 
+void work_over(struct work_slot *slot)
+{
+    slot->phase = WORK_OVER;
+    slot->over_ms = work_now_ms();
+}
+
 uint32_t work_now_ms(void)
 {
     struct timespec now;
@@ -40,6 +46,19 @@ static void answered(struct updater_work *self)
     self->reached = true;
 }
 
+// A result is told before a run ends, for as long as the claim holds; what is under way is finished first.
+static bool has_to_tell(const struct updater_work *self, uint32_t now)
+{
+    for (unsigned i = 0; i < self->cfg.port_count; i++) {
+        const struct work_slot *slot = &self->slots[i];
+        bool under_way = slot->phase == WORK_FETCHING || slot->phase == WORK_READY || slot->phase == WORK_RUNNING;
+        bool untold = slot->phase == WORK_OVER && !ferry_time_reached(now, slot->over_ms + self->client.lease_ms);
+        if (!slot->lost && (under_way || untold))
+            return true;
+    }
+    return false;
+}
+
 static void unreachable(struct updater_work *self, const struct ferry_fault *fault)
 {
     uint32_t shift = self->failures < 5 ? self->failures : 5, most = renew_ms(self);
@@ -50,9 +69,10 @@ static void unreachable(struct updater_work *self, const struct ferry_fault *fau
         snprintf(t->text, sizeof t->text, "%.180s: tried again until it does", fault->what);
         snprintf(t->hint, sizeof t->hint, "%s", fault->hint);
     }
-    if (once && self->failures >= ONCE_FAILURES)
+    uint32_t now = work_now_ms();
+    if (once && self->failures >= ONCE_FAILURES && !has_to_tell(self, now))
         self->fatal = *fault;
-    self->retry_ms = work_now_ms() + (pause < most ? pause : most);
+    self->retry_ms = now + (pause < most ? pause : most);
 }
 
 // True when it is to be tried again later. What makes no sense may be a proxy's page: one that was a depot before is
@@ -157,7 +177,7 @@ void work_end_job(struct work_slot *slot, const struct ferry_fault *fault, bool 
     r->result = ferry_status_name(fault->status < 0 ? fault->status : FERRY_OK);
     snprintf(r->text, sizeof r->text, "%s%.200s", slot->stopped && cancelled ? "stopped on the updater's page: " : "",
              fault->status < 0 ? fault->what : "");
-    slot->phase = WORK_OVER;
+    work_over(slot);
 }
 
 static void take_job(struct updater_work *self, struct work_slot *slot, const struct ferry_depot_client_job *job)
@@ -303,8 +323,12 @@ static void serve(struct updater_work *self, struct work_slot *slot)
 static void last_words(struct updater_work *self)
 {
     for (unsigned i = 0; i < self->cfg.port_count && !work_checks_in(self); i++)
-        if (self->slots[i].phase == WORK_OVER && !self->slots[i].lost && report(self, &self->slots[i]) != 0)
-            break;
+        if (self->slots[i].phase == WORK_OVER && !self->slots[i].lost && report(self, &self->slots[i]) != 0) {
+            const struct work_slot *slot = &self->slots[i];
+            work_say(self, (int)i, true,
+                     "job %s: the depot could not be told any more that it %s; it will be done again", slot->job.id,
+                     strcmp(slot->report.state, "done") == 0 ? "is done" : "has ended");
+        }
 }
 
 void *work_talk(void *ctx)

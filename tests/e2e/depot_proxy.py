@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands between an updater and a depot and misbehaves: depot_proxy.py DEPOT_PORT MODE_FILE prints its own port.
 
-What MODE_FILE says when a connection comes in: pass; slow (16 KB a second, downwards); hang (accepts and says nothing);
+What MODE_FILE says when a request comes: pass; slow (16 KB a second, downwards); hang (accepts and says nothing);
 cut (closes at once); half (the answer ends in the middle); 500; html; garbage; redirect; lie (another length than comes).
 """
 import socket, sys, threading, time
@@ -20,24 +20,53 @@ def mode():
         return f.read().strip()
 
 
-def pump(source, sink, how):
-    moved = 0
+def misbehave(client, how):
+    if how == 'hang':
+        time.sleep(60)
+    try:
+        client.sendall(ANSWERS.get(how, b''))
+        client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def upwards(client, server):
+    """Requests; the mode counts for each, for connections are kept."""
     try:
         while True:
-            chunk = source.recv(4096)
+            chunk = client.recv(65536)
+            how = mode()
+            if not chunk:
+                break
+            if how not in ('pass', 'slow', 'half'):
+                misbehave(client, how)
+                break
+            server.sendall(chunk)
+    except OSError:
+        pass
+    close(client, server)
+
+
+def downwards(server, client):
+    try:
+        while True:
+            chunk = server.recv(4096)
+            how = mode()
             if not chunk:
                 break
             if how == 'slow':
                 time.sleep(len(chunk) / 16384)
-            if how == 'half' and moved + len(chunk) > 200:
-                chunk = chunk[:200 - moved]
-            sink.sendall(chunk)
-            moved += len(chunk)
-            if how == 'half' and moved >= 200:
+            if how == 'half':
+                client.sendall(chunk[:len(chunk) // 2])
                 break
+            client.sendall(chunk)
     except OSError:
         pass
-    for end in (source, sink):
+    close(client, server)
+
+
+def close(*ends):
+    for end in ends:
         try:
             end.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -45,28 +74,13 @@ def pump(source, sink, how):
 
 
 def serve(client):
-    how = mode()
-    if how == 'hang':
-        time.sleep(60)
-    if how in ANSWERS:
-        client.settimeout(1)
-        try:
-            client.recv(65536)
-            client.sendall(ANSWERS[how])
-        except OSError:
-            pass
-    if how not in ('pass', 'slow', 'half'):
-        client.close()
-        return
     try:
         server = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
     except OSError:
         client.close()
         return
-    threading.Thread(target=pump, args=(client, server, 'pass'), daemon=True).start()
-    pump(server, client, how)
-    client.close()
-    server.close()
+    threading.Thread(target=upwards, args=(client, server), daemon=True).start()
+    downwards(server, client)
 
 
 listener = socket.create_server(('127.0.0.1', 0))
