@@ -321,8 +321,9 @@ struct removing {
     bool force;
 };
 
-static int refuse_users(struct ferry_depot *self, const struct removing *r)
+static int refuse_users(struct ferry_depot *self, void *ctx)
 {
+    const struct removing *r = ctx;
     int64_t jobs = 0, channels = 0;
     int status =
         ferry_depot_query_number(self,
@@ -344,16 +345,28 @@ static int refuse_users(struct ferry_depot *self, const struct removing *r)
         return ferry_depot_engine_fail(self, FERRY_ERR_STATE, "point the channel at another build, or use --force",
                                        "%lld channel%s at build #%lld", (long long)channels,
                                        channels == 1 ? " points" : "s point", (long long)r->id);
-    return ferry_depot_query_changes(
-        self, FERRY_DEPOT_QUERY(self, "DELETE FROM channel WHERE build = $1", FERRY_DEPOT_QUERY_NUMBER(r->id)));
+    return FERRY_OK;
+}
+
+int ferry_depot_build_used(struct ferry_depot *self, int64_t id)
+{
+    struct removing r = {.id = id};
+    return refuse_users(self, &r);
 }
 
 static int remove_build(struct ferry_depot *self, void *ctx)
 {
-    const struct removing *r = ctx;
+    struct removing *r = ctx;
     struct ferry_depot_file files[FERRY_DEPOT_FILES];
-    int count = ferry_depot_build_files(self, r->id, files);
-    int status = count < 0 ? count : refuse_users(self, r);
+    int64_t locked; // nobody else queues a job for it from here on
+    int status = ferry_depot_query_number(
+        self, FERRY_DEPOT_QUERY(self, "SELECT id FROM build WHERE id = $1 {lock}", FERRY_DEPOT_QUERY_NUMBER(r->id)),
+        &locked);
+    int count = status < 0 ? status : ferry_depot_build_files(self, r->id, files);
+    status = count < 0 ? count : refuse_users(self, r);
+    if (status >= 0)
+        status = ferry_depot_query_changes(
+            self, FERRY_DEPOT_QUERY(self, "DELETE FROM channel WHERE build = $1", FERRY_DEPOT_QUERY_NUMBER(r->id)));
     if (status >= 0)
         status = ferry_depot_query_changes(
             self, FERRY_DEPOT_QUERY(self, "DELETE FROM build WHERE id = $1", FERRY_DEPOT_QUERY_NUMBER(r->id)));
@@ -367,5 +380,33 @@ int ferry_depot_build_remove(struct ferry_depot *self, int64_t id, bool force)
     struct removing r = {.id = id, .force = force};
     int status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, remove_build, &r);
     memset(self->sizes, 0, sizeof self->sizes);
-    return status < 0 ? status : FERRY_OK;
+    if (status < 0)
+        return status;
+    (void)self->engine->compact(self, false); // the room is used again anyway
+    return FERRY_OK;
+}
+
+// ---- notes ----
+
+struct noting {
+    int64_t id;
+    const char *note;
+};
+
+static int set_note(struct ferry_depot *self, void *ctx)
+{
+    const struct noting *n = ctx;
+    return ferry_depot_query_changes(self, FERRY_DEPOT_QUERY(self, "UPDATE build SET note = $1 WHERE id = $2",
+                                                             FERRY_DEPOT_QUERY_TEXT(n->note),
+                                                             FERRY_DEPOT_QUERY_NUMBER(n->id)));
+}
+
+int ferry_depot_build_note(struct ferry_depot *self, int64_t id, const char *note)
+{
+    struct noting n = {.id = id, .note = note};
+    int status = ferry_depot_query_check(self, "the note", note, FERRY_DEPOT_NOTE);
+    if (status >= 0)
+        status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, set_note, &n);
+    memset(self->builds, 0, sizeof self->builds);
+    return status == 0 ? no_build(self, id) : status < 0 ? status : FERRY_OK;
 }

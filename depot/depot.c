@@ -145,3 +145,16 @@ int ferry_depot_stats(struct ferry_depot *self, struct ferry_depot_stats *out)
     ferry_depot_query_done(self);
     return status < 0 ? status : FERRY_OK;
 }
+
+int ferry_depot_compact(struct ferry_depot *self, uint64_t *before, uint64_t *after)
+{
+    int64_t size = 0;
+    int status = ferry_depot_query_number(self, ferry_depot_query_run(self, self->engine->size_sql, 0, 0), &size);
+    *before = *after = (uint64_t)size;
+    if (status >= 0)
+        status = self->engine->compact(self, true);
+    if (status >= 0)
+        status = ferry_depot_query_number(self, ferry_depot_query_run(self, self->engine->size_sql, 0, 0), &size);
+    *after = (uint64_t)size;
+    return status < 0 ? status : FERRY_OK;
+}

@@ -170,6 +170,10 @@ int ferry_depot_find(struct ferry_depot *self, const char *reference, const char
 // The blobs that no other build holds go too. FERRY_ERR_STORAGE_MISSING; FERRY_ERR_STATE: it is in use: a channel
 // points at it (unless force, which clears these), or a job that is not over wants it (force or not).
 int ferry_depot_build_remove(struct ferry_depot *self, int64_t id, bool force);
+// What remove without force would say: 0 or FERRY_ERR_STATE.
+int ferry_depot_build_used(struct ferry_depot *self, int64_t id);
+// Another note for people. FERRY_ERR_STORAGE_MISSING.
+int ferry_depot_build_note(struct ferry_depot *self, int64_t id, const char *note);
 
 // ---- channels ----
 
@@ -376,5 +380,9 @@ struct ferry_depot_stats {
     uint64_t builds, blobs, bytes, devices, channels, jobs_queued, jobs_active, jobs_done, jobs_failed;
 };
 int ferry_depot_stats(struct ferry_depot *self, struct ferry_depot_stats *out);
+// Gives the room of what was removed back to the disk, by writing everything anew; nobody can write meanwhile, nor read
+// with PostgreSQL. Bytes that the database takes before and after. (SQLite: a depot that was made by this version does
+// so by itself when a build is removed.)
+int ferry_depot_compact(struct ferry_depot *self, uint64_t *before, uint64_t *after);
 
 #endif

@@ -58,6 +58,10 @@ struct ferry_depot_engine {
     // Bytes of the chunk: how many (short at its end), 0 = offset is its end. FERRY_ERR_STORAGE_MISSING: no such chunk.
     int (*chunk)(struct ferry_depot *self, int64_t id, uint32_t offset, uint8_t *buf, size_t cap);
     void (*rest)(struct ferry_depot *self);
+    // Gives free room back to the disk: what is free, or (whole) by writing everything anew.
+    int (*compact)(struct ferry_depot *self, bool whole);
+    // One row: the bytes that the depot takes.
+    const char *size_sql;
     // One row: whether the table ferry_schema is there, and how many tables there are that are not ours.
     const char *look_sql;
     // Keeps others from migrating until the transaction ends; "" = a write transaction does. A script.

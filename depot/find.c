@@ -1,4 +1,5 @@
 // What a person names: "blink@stable", "blink@1.2.0", "#12", digits of a SHA-256.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,16 @@ static int lookup(struct ferry_depot *self, const char *reference, const char *c
     return count == 0 && !at ? by_digits(self, reference, chip, found) : count;
 }
 
+static int which_chip(struct ferry_depot *self, const char *reference, const struct ferry_depot_build *found, int count)
+{
+    char chips[160] = "name the chip too (--chip):";
+    for (int i = 0; i < count && i < 8; i++) {
+        size_t used = strlen(chips);
+        snprintf(chips + used, sizeof chips - used, "%s %s", i ? "," : "", *found[i].chip ? found[i].chip : "none");
+    }
+    return ferry_depot_engine_fail(self, FERRY_ERR_AMBIGUOUS, chips, "%.100s is there for %d chips", reference, count);
+}
+
 int ferry_depot_find(struct ferry_depot *self, const char *reference, const char *chip, struct ferry_depot_build *out,
                      size_t cap)
 {
@@ -152,8 +163,7 @@ int ferry_depot_find(struct ferry_depot *self, const char *reference, const char
     if (count >= 0)
         count = judge(self, reference, found, count);
     if (count > 0 && (size_t)count > cap)
-        count = ferry_depot_engine_fail(self, FERRY_ERR_AMBIGUOUS, "name the chip too", "%.100s is there for %d chips",
-                                        reference, count);
+        count = which_chip(self, reference, found, count);
     if (count > 0)
         memcpy(out, found, (size_t)count * sizeof *out);
     free(found);

@@ -516,6 +516,21 @@ static void rest(struct ferry_depot *self)
     forget(state_of(self));
 }
 
+// ---- room ----
+
+// What is free is used again, after autovacuum. FULL writes the tables anew, and nobody can read them meanwhile.
+static int compact(struct ferry_depot *self, bool whole)
+{
+    static const char *const tables[] = {"chunk", "blob", "file", "build", "job", "device"};
+    char sql[60];
+    int status = whole ? ready(self) : FERRY_OK;
+    for (size_t i = 0; whole && status >= 0 && i < sizeof tables / sizeof *tables; i++) {
+        snprintf(sql, sizeof sql, "VACUUM (FULL, ANALYZE) ferry.%s", tables[i]);
+        status = script(self, sql);
+    }
+    return status;
+}
+
 const struct ferry_depot_engine ferry_depot_engine_postgres = {
     .name = "postgresql",
     .open = open_it,
@@ -532,6 +547,9 @@ const struct ferry_depot_engine ferry_depot_engine_postgres = {
     .script = script,
     .chunk = chunk,
     .rest = rest,
+    .compact = compact,
+    .size_sql = "SELECT CAST(COALESCE(sum(pg_total_relation_size(c.oid)), 0) AS BIGINT) FROM pg_class c"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'ferry' AND c.relkind = 'r'",
     .look_sql = "SELECT CAST((to_regclass('ferry_schema') IS NOT NULL)::int AS BIGINT), CAST(0 AS BIGINT)",
     // 0x4645525259 = "FERRY".
     .lock_script = "SELECT pg_advisory_xact_lock(301861753433);"

@@ -164,7 +164,9 @@ static int pragma_number(struct ferry_depot *self, const char *format, int numbe
 
 static int set_up_file(struct ferry_depot *self)
 {
-    int status = pragma_number(self, "PRAGMA page_size = %d", PAGE); // of a new file only
+    int status = pragma_number(self, "PRAGMA page_size = %d", PAGE); // both of a new file only
+    if (status >= 0)
+        status = pragma(self, "PRAGMA auto_vacuum = INCREMENTAL");
     if (status >= 0)
         status = pragma(self, "PRAGMA journal_mode = WAL");
     if (status >= 0)
@@ -430,6 +432,27 @@ static int chunk(struct ferry_depot *self, int64_t id, uint32_t offset, uint8_t 
     return status;
 }
 
+// ---- room ----
+
+static int compact(struct ferry_depot *self, bool whole)
+{
+    // A copy of everything is made: not in memory, and not through the log.
+    static const char *const all[] = {"PRAGMA temp_store = FILE", "PRAGMA auto_vacuum = INCREMENTAL", "VACUUM",
+                                      "PRAGMA temp_store = MEMORY", "PRAGMA wal_checkpoint(TRUNCATE)"};
+    struct sqlite *s = state_of(self);
+    int status = FERRY_OK;
+    done(self);
+    rest(self);
+    if (!whole)
+        return sqlite3_exec(s->db, "PRAGMA incremental_vacuum", 0, 0, 0) == SQLITE_OK
+                   ? FERRY_OK
+                   : fail(self, "no room was given back");
+    for (size_t i = 0; status >= 0 && i < sizeof all / sizeof *all; i++)
+        if (sqlite3_exec(s->db, all[i], 0, 0, 0) != SQLITE_OK)
+            status = fail(self, "the depot was not made smaller");
+    return status;
+}
+
 const struct ferry_depot_engine ferry_depot_engine_sqlite = {
     .name = "sqlite",
     .open = open_it,
@@ -446,6 +469,8 @@ const struct ferry_depot_engine ferry_depot_engine_sqlite = {
     .script = script,
     .chunk = chunk,
     .rest = rest,
+    .compact = compact,
+    .size_sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
     .look_sql = "SELECT (SELECT count(*) FROM sqlite_schema WHERE name = 'ferry_schema'),"
                 " (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%')",
     .lock_script = "",

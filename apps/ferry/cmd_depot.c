@@ -26,24 +26,38 @@ static const struct cli_depot_command commands[] = {
     {"get", "BUILD [OPTIONS]",
      "Writes a build's files into a folder that `ferry flash` takes. Every file's SHA-256 is checked first.", "co",
      true, cli_depot_get},
-    {"rm", "BUILD ... [OPTIONS]", "Removes builds, and the files that no other build holds.", "cf", true, cli_depot_rm},
+    {"rm", "BUILD ... | --keep N [OPTIONS]",
+     "Removes builds, and the files that no other build holds. --keep N: all but the newest N of each project and "
+     "chip;\n"
+     "what a channel points at or a job wants stays.",
+     "cfkpy", true, cli_depot_rm},
     {"check", "[BUILD ...] [OPTIONS]",
      "Reads builds (or all) whole and compares every file's SHA-256 with what it was when it was stored.", "c", true,
      cli_depot_check},
     {"channel", "[NAME BUILD | rm NAME PROJECT] [OPTIONS]",
-     "Lists the channels; or points a channel (stable, beta, ...) of the build's project and chip at it; or removes "
-     "one.",
+     "Lists the channels; or points a channel (stable, beta, ...) of the build's project at it, for every chip that "
+     "has\n"
+     "such a build; or removes one.",
      "cp", true, cli_depot_channel},
-    {"devices", "[OPTIONS]", "Lists the devices that were seen, and what they run.", "l", true, cli_depot_devices},
+    {"devices", "[set MAC | rm MAC ...] [OPTIONS]",
+     "Lists the devices that were seen, what they run and should run, and since when they were not seen. set gives one "
+     "a\n"
+     "name, or a channel that it follows from now on, whatever it says itself (shown as channel!); --chip makes one "
+     "that\n"
+     "was never seen. rm forgets one.",
+     "aceluNpv", true, cli_depot_devices},
     {"jobs", "[add BUILD | cancel ID | show ID] [OPTIONS]",
      "Lists jobs and their results, the newest first; or queues one for the updaters that ask this depot; or cancels\n"
      "one.",
      "bclmpt", true, cli_depot_jobs},
-    {"token", "[add NAME | rm ID] [OPTIONS]",
+    {"token", "[add NAME | rm ID|NAME] [OPTIONS]",
      "Lists the tokens of `ferry depot serve`; or makes one (its secret is shown once); or removes one.", "dx", true,
      cli_depot_token},
     {"migrate", "[OPTIONS]", "Makes a depot, or brings its schema up to date, and says what it holds.", "", false,
      cli_depot_migrate},
+    {"compact", "[OPTIONS]",
+     "Gives the room of removed builds back to the disk, by writing everything anew. Nobody can write meanwhile.", "",
+     true, cli_depot_compact},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -81,6 +95,13 @@ const char *cli_depot_time(int64_t ms, char buf[24])
     if (ms == 0 || !localtime_r(&seconds, &tm) || strftime(buf, 24, "%Y-%m-%d %H:%M", &tm) == 0)
         strcpy(buf, "-");
     return buf;
+}
+
+bool cli_depot_number(const char *text, int64_t *out)
+{
+    char *end;
+    *out = strtoll(*text == '#' ? text + 1 : text, &end, 10);
+    return *text && *end == 0 && *out > 0;
 }
 
 const char *cli_depot_hex(const uint8_t sha256[FERRY_SHA256_SIZE], char buf[65])

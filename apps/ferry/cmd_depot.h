@@ -11,11 +11,12 @@ struct cJSON;
 enum { CLI_DEPOT_ARGS = 64 };
 
 struct cli_depot_options {
-    const char *depot;                                                                           // --depot
-    const char *note, *channel, *project, *version, *chip, *search, *out, *mac, *scopes, *state; // NULL = not given
-    uint32_t limit, days;                                                                        // 0 = not given
+    const char *depot; // --depot
+    const char *note, *channel, *project, *version, *chip, *search, *out, *mac, *scopes, *state,
+        *name;                          // NULL = not given
+    uint32_t limit, days, keep, unseen; // 0 = not given
     uint32_t before;
-    bool json, quiet, force;
+    bool json, quiet, force, dry_run, release;
     const char *args[CLI_DEPOT_ARGS];
     size_t arg_count;
 };
@@ -28,6 +29,7 @@ struct cli_depot {
     struct ferry_digest digest, put_digest; // the depot's own; for what is being stored
     struct ferry_depot *depot;
     struct ferry_fault fault;
+    bool headed; // the heads of the columns were written
 };
 
 struct cli_depot_command {
@@ -59,6 +61,8 @@ int cli_depot_one(struct cli_depot *self, const char *reference, struct ferry_de
 int cli_depot_usage(const char *command, const char *what);
 // "2026-11-22 20:31", local time, "-" for 0; hex of a SHA-256 (buf 65 bytes).
 const char *cli_depot_time(int64_t ms, char buf[24]);
+// "12" or "#12".
+bool cli_depot_number(const char *text, int64_t *out);
 const char *cli_depot_hex(const uint8_t sha256[FERRY_SHA256_SIZE], char buf[65]);
 struct cJSON *cli_depot_build_json(const struct ferry_depot_build *build);
 
@@ -73,6 +77,7 @@ int cli_depot_devices(struct cli_depot *self);
 int cli_depot_jobs(struct cli_depot *self);
 int cli_depot_token(struct cli_depot *self);
 int cli_depot_migrate(struct cli_depot *self);
+int cli_depot_compact(struct cli_depot *self);
 
 // ferry depot serve: options and help of its own. argv[0] is "serve".
 int cmd_depot_serve(int argc, char **argv);

@@ -176,6 +176,26 @@ static int add(struct adding *a)
     return FERRY_OK;
 }
 
+// A build that was there: the new note counts; what it is called stays.
+static int known(struct adding *a)
+{
+    const struct cli_depot_options *o = &a->cli->options;
+    char text[300];
+    if ((o->project && strcmp(o->project, a->build.project) != 0) ||
+        (o->version && strcmp(o->version, a->build.version) != 0)) {
+        snprintf(text, sizeof text,
+                 "these bytes are stored as %.63s %.63s already: --project and --version change nothing",
+                 a->build.project, a->build.version);
+        cli_display_warning(&a->cli->display, text);
+    }
+    if (!o->note || strcmp(o->note, a->build.note) == 0)
+        return FERRY_OK;
+    if (ferry_depot_build_note(a->cli->depot, a->build.id, o->note) < 0)
+        return depot_fault(a);
+    snprintf(a->build.note, sizeof a->build.note, "%s", o->note);
+    return FERRY_OK;
+}
+
 static void tell(struct adding *a)
 {
     char size[16];
@@ -207,6 +227,8 @@ static int add_for_chip(struct cli_depot *cli, const struct ferry_cargo *cargo, 
         status = chip && cargo->kind != FERRY_CARGO_APP ? take_plan(a, chip) : take_file(a);
     if (status >= 0)
         status = add(a);
+    if (status >= 0 && a->existed)
+        status = known(a);
     if (status >= 0)
         tell(a);
     ferry_plan_close(&a->plan);

@@ -17,20 +17,26 @@ struct option {
 #define FIELD(name) (offsetof(struct cli_depot_options, name) + 1)
 
 static const struct option table[] = {
-    {'a', "channel", "NAME", FIELD(channel), "only what this channel points at; add: points it at what was added"},
+    {'a', "channel", "NAME", FIELD(channel),
+     "of this channel; add: points it at what was added; devices set: follows it"},
     {'b', "before", "ID", 0, "the next page: what is older than build ID"},
     {'c', "chip", "CHIP", FIELD(chip), "for this chip: esp32, esp32c3, ..."},
     {'d', "days", "N", 0, "it expires after N days (default: never)"},
+    {'e', "release", 0, 0, "set: the device may say itself which channel it follows"},
     {'f', "force", 0, 0, "also when a channel points at it (the channel goes too)"},
+    {'k', "keep", "N", 0, "all but the newest N of each project and chip"},
     {'l', "limit", "N", 0, "at most N (default: 50)"},
     {'m', "mac", "MAC", FIELD(mac), "for this device: 24:0a:c4:00:01:10"},
+    {'N', "name", "NAME", FIELD(name), "set: a name for people"},
     {'n', "note", "TEXT", FIELD(note), "a note for people"},
     {'o', "out", "FOLDER", FIELD(out), "where to (default: PROJECT-VERSION-CHIP)"},
     {'p', "project", "NAME", FIELD(project), "this project; add: instead of what the image says"},
     {'s', "search", "TEXT", FIELD(search), "with this text in project, version, note or a file name"},
-    {'t', "state", "STATE", FIELD(state), "queued, claimed, running, done, failed or cancelled"},
+    {'t', "state", "STATE", FIELD(state), "some of queued,claimed,running,done,failed,cancelled"},
+    {'u', "unseen", "DAYS", 0, "only those not seen for so many days"},
     {'v', "version", "VERSION", FIELD(version), "this version; add: instead of what the image says"},
     {'x', "scopes", "LIST", FIELD(scopes), "some of read,write,device,work,admin (default: read)"},
+    {'y', "dry-run", 0, 0, "only say what would go"},
     {' ', "depot", "URL", FIELD(depot), "a file, or postgresql://USER@HOST/NAME\n(default: FERRY_DEPOT, or your own)"},
     {' ', "json", 0, 0, "one JSON object a line, for programs"},
     {' ', "quiet", 0, 0, "say nothing but errors"},
@@ -85,6 +91,8 @@ static int take(struct cli_depot_options *out, const struct option *option, cons
     out->json |= strcmp(option->name, "json") == 0;
     out->quiet |= strcmp(option->name, "quiet") == 0;
     out->force |= option->letter == 'f';
+    out->dry_run |= option->letter == 'y';
+    out->release |= option->letter == 'e';
     if (option->letter == 'c') {
         chip = ferry_chip_by_name(value);
         out->chip = chip ? chip->name : 0;
@@ -93,6 +101,8 @@ static int take(struct cli_depot_options *out, const struct option *option, cons
     uint32_t *number = option->letter == 'b'   ? &out->before
                        : option->letter == 'd' ? &out->days
                        : option->letter == 'l' ? &out->limit
+                       : option->letter == 'k' ? &out->keep
+                       : option->letter == 'u' ? &out->unseen
                                                : 0;
     return !number || ferry_posix_number_in(value, 1, option->letter == 'l' ? 1000000 : INT32_MAX, number)
                ? -1

@@ -42,6 +42,10 @@ static int each_build(struct cli_depot *self, struct ferry_depot_filter *filter,
 
 static int list_one(struct cli_depot *self, const struct ferry_depot_build *build)
 {
+    if (!self->headed)
+        cli_display_line(&self->display, "%-6s %-20s %-16s %-9s %8s  %-12s  %s", "BUILD", "PROJECT", "VERSION", "CHIP",
+                         "SIZE", "SHA-256", "ADDED");
+    self->headed = true;
     show_line(self, build);
     return -1;
 }
