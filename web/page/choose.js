@@ -35,7 +35,8 @@ export function chooseJob(info, builds, targets, watchers, wish) {
       || (wish.target && builds.find(b => fits(b, targets.get(wish.target)))) || builds[0];
     const select = h('select', {id: 'build', name: 'build'}, builds.map(b =>
       h('option', {value: b.id, selected: b === wanted}, optionText(b, builds))));
-    const chosen = likely(wanted, [...targets.values()], wish), rows = [...targets.keys()].map(targetRow);
+    const rows = [...targets.keys()].map(targetRow);
+    let touched = false; // somebody has chosen among the targets
     const problem = h('p.problem', {role: 'alert'});
     const route = info.routes.length > 1 ? h('select', {id: 'route', name: 'route'}, info.routes.map(r => h('option', {value: r}, routes[r] || r))) : null;
     const verify = check('verify', 'Only compare, write nothing'),
@@ -52,13 +53,17 @@ export function chooseJob(info, builds, targets, watchers, wish) {
         if (target.busy) row.input.checked = false;
         row.note.textContent = target.busy ? '· busy' : fits(build(), target) ? '' : `· not made for it (${build().chips.map(chipName).join(', ')})`;
       }
+      if (touched || rows.some(row => row.input.checked)) return;
+      const chosen = likely(build(), [...targets.values()], wish);
+      for (const row of rows) row.input.checked = row.id === chosen && !row.input.disabled;
     };
     select.addEventListener('change', refresh);
     verify.input.addEventListener('change', () => { erase.input.disabled = verify.input.checked; });
     watchers.add(refresh);
     refresh();
-    for (const row of rows) row.input.checked = row.id === chosen && !row.input.disabled;
+    for (const row of rows) row.input.addEventListener('change', () => { touched = true; });
     const all = h('button.quiet', {type: 'button', onclick: () => {
+      touched = true;
       for (const row of rows) row.input.checked = !row.input.disabled && fits(build(), targets.get(row.id));
     }}, 'All that fit');
 

@@ -3,6 +3,8 @@ import {$, fault, fill, h, say, toast, upper} from './dom.js';
 import {get, put} from './api.js';
 import {builds} from './bench.js';
 
+const groupNames = {wifi: 'Wi-Fi', eth: 'Ethernet', net: 'Target on the network', ble: 'Bluetooth LE', now: 'ESP-NOW', pins: 'Two pins', web: 'This page'};
+
 let rows = [], dirty = false;
 
 function control(row) {
@@ -52,7 +54,7 @@ function draw() {
     groups.set(group, [...(groups.get(group) || []), row]);
   }
   fill($('fields'), [...groups].map(([group, list]) => (group
-    ? h('fieldset.card', {}, h('legend', {}, group.charAt(0).toUpperCase() + group.slice(1)), list.map(field))
+    ? h('fieldset.card', {}, h('legend', {}, groupNames[group] || upper(group)), list.map(field))
     : h('div.card', {}, list.map(field)))));
   dirty = false;
 }

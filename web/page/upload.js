@@ -34,10 +34,13 @@ async function walk(entry, path, out, depth) {
 }
 
 async function dropped(transfer) {
-  const entries = [...transfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
+  // All is asked for before the first wait: afterwards the transfer is empty.
+  const items = [...transfer.items].filter(item => item.kind === 'file').map(item => ({entry: item.webkitGetAsEntry?.(), file: item.getAsFile()}));
   const out = [];
-  if (entries.length) for (const entry of entries) await walk(entry, '', out, 0);
-  else for (const file of transfer.files) out.push({path: file.name, file});
+  for (const {entry, file} of items) {
+    if (entry?.isDirectory) await walk(entry, '', out, 0);
+    else if (file) out.push({path: file.name, file});
+  }
   return out;
 }
 
@@ -263,12 +266,12 @@ const over = {
   dragenter(event) { if (carriesFiles(event)) { event.preventDefault(); depth++; $('veil').hidden = false; } },
   dragover(event) { if (carriesFiles(event)) event.preventDefault(); },
   dragleave(event) { if (carriesFiles(event) && --depth <= 0) { depth = 0; $('veil').hidden = true; } },
-  async drop(event) {
+  drop(event) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     depth = 0;
     $('veil').hidden = true;
-    take(await dropped(event.dataTransfer));
+    dropped(event.dataTransfer).then(take).catch(error => toast(`That cannot be read: ${error.message}`, 'bad'));
   },
 };
 

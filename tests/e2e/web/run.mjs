@@ -1,6 +1,7 @@
 // The page in a real browser against real programs: ferry updater --web on virtual chips, ferry depot serve. What is on
 // the flash is compared with the files on the card; accessibility is judged by axe-core (WCAG 2.1 AA, contrast too).
 //   node run.mjs [words of the names of tests that shall run]     FERRY_WEB_SHOTS=dir keeps pictures
+//   FERRY_BROWSER=firefox or webkit: the main flow in that browser instead (flow.mjs)
 import fs from 'node:fs';
 import path from 'node:path';
 import {end} from './rig.mjs';
@@ -24,9 +25,22 @@ async function run(name, test) {
 
 process.on('SIGINT', () => end().then(() => process.exit(1)));
 process.on('SIGTERM', () => end().then(() => process.exit(1)));
-try {
+async function all() {
   for (const file of fs.readdirSync(here).filter(f => f.endsWith('.test.mjs')).sort())
     for (const [name, test] of Object.entries((await import(path.join(here, file))).default)) await run(name, test);
+}
+
+async function other(browser) {
+  const {default: tests, flow} = await import('./flow.mjs');
+  const driver = await flow(browser);
+  try {
+    for (const [name, test] of Object.entries(tests)) await run(`${browser}: ${name}`, () => test(driver));
+  } finally { await driver.end(); }
+}
+
+try {
+  const browser = process.env.FERRY_BROWSER || 'chromium';
+  await (browser === 'chromium' ? all() : other(browser));
 } finally {
   await end();
 }
