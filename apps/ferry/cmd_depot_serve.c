@@ -226,6 +226,8 @@ static void read_certificate_again(struct depot_server *server, struct cli_displ
     struct ferry_posix_error error;
     if (ferry_posix_http_server_reload(server->http, &error) < 0)
         cli_display_warning(display, error.what);
+    else if (display->json)
+        cli_display_json(display, "certificate_read", cli_display_object());
     else
         cli_display_line(display, "The certificate was read again");
     fflush(stdout);
