@@ -30,7 +30,7 @@ _ferry_values() {
     --start-baud) printf '%s ' 115200 460800 921600 ;;
     --from) printf '%s ' depot: https:// ;;
     --depot) printf '%s ' files ;;
-    --project | --note | --search | --mac | --days | --limit | --before | --rate | --threads) printf '%s ' any ;;
+    --project | --note | --search | --mac | --days | --keep | --unseen | --limit | --before | --rate | --threads) printf '%s ' any ;;
     --version | --connections | --connections-per-address | --upload-limit | --origin | --host | --name) printf '%s ' any ;;
     --web | --web-token | --every | --partition | --revision | --table-offset | --baud-noise) printf '%s ' any ;;
     --connect-attempts | --listen | --cargo | --probe | --worker | --lease | --pty | --seed | --fault) printf '%s ' any ;;
