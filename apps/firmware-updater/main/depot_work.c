@@ -19,7 +19,7 @@
 
 #define LOOK_MS 3000   // between looks at a port where nobody answers, or where a target is done
 #define CLAIM_MS 5000  // between questions for a job
-#define RENEW_MS 60000 // between reports of a job that runs
+#define RENEW_MS 10000 // between reports of a job that runs
 #define AGAIN_MS 10000 // after the depot was not reached
 #define GIVE_BACKS 4   // attempts of a job before "nobody answers" counts as its failure
 #define OWN "depot:"   // a wish's cargo: what this file has fetched
@@ -325,7 +325,7 @@ static void fetched(unsigned port, uint32_t now_ms)
                                                                                : FERRY_JOB_ROUTE_ROM;
         wish.erase_all = ferry_settings_on(kept_settings(), "erase_all");
         w->phase = RUNNING;
-        w->next_ms = now_ms + RENEW_MS;
+        w->next_ms = now_ms;
         tell("%s: %s %s fetched, %lu KB over the network", board_target_names[port], e->cargo.name, e->cargo.version,
              (unsigned long)(e->fetched + 512) / 1024);
         if (ferry_updater_start(updater, port, &wish) == FERRY_OK)

@@ -21,7 +21,7 @@
 #include "updater/web.h"
 
 #define PORT 80
-#define TLS_STACK 6144 // more, for a list that comes from a depot by https
+#define TLS_STACK 3072 // more, for a list that comes from a depot by https
 
 static struct {
     SemaphoreHandle_t guard;
