@@ -190,11 +190,25 @@ static void updater_cfg(struct bench *b, struct ferry_updater_cfg *cfg)
     };
 }
 
+static void show_fetches(struct bench *b)
+{
+    struct updater_fetch_progress p;
+    for (unsigned i = 0; b->fetch && i < b->count; i++) {
+        enum updater_fetch_phase phase = updater_fetch_look(b->fetch, i, &p);
+        const char *file = phase == UPDATER_FETCH_WAITING  ? "(other builds come first)"
+                           : phase != UPDATER_FETCH_COMING ? NULL
+                           : p.file[0]                     ? p.file
+                                                           : "firmware";
+        cmd_updater_screen_fetch(&b->screen, i, file, p.done, p.size);
+    }
+}
+
 // *fault: why it ended, when that is no target's fault.
 static void loop(struct bench *b, struct ferry_fault *fault)
 {
     uint32_t wait_ms = 0;
     while (ferry_updater_step(&b->updater, bench_now(b), &wait_ms)) {
+        show_fetches(b);
         cmd_updater_screen_update(&b->screen, &b->updater, bench_now(b));
         if (b->web)
             updater_web_poll(b->web, bench_now(b));

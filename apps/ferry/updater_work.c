@@ -180,7 +180,6 @@ static void fetched(struct updater_work *self, struct work_slot *slot)
         slot->cargo = malloc(sizeof *slot->cargo);
     int status = slot->cargo ? updater_fetch_take(self->cfg.fetch, slot->index, slot->cargo, &fault)
                              : ferry_fault_set(&fault, FERRY_ERR_NO_MEMORY, "", "no memory for the depot's build");
-    cmd_updater_screen_fetch(self->cfg.screen, slot->index, NULL, 0, 0);
     if (status < 0) {
         fetch_failed(self, slot, &fault);
         return;
@@ -218,17 +217,13 @@ static void watch_fetch(struct updater_work *self, struct work_slot *slot)
         work_over(slot);
     } else if (phase == UPDATER_FETCH_READY || phase == UPDATER_FETCH_FAILED) {
         fetched(self, slot);
-    } else {
-        const char *file = p.file[0] ? p.file : phase == UPDATER_FETCH_WAITING ? "waiting for its turn" : "firmware";
-        cmd_updater_screen_fetch(self->cfg.screen, slot->index, file, p.done, p.size);
-        if (self->cfg.web)
-            updater_web_fetching(self->cfg.web, slot->index, file, p.done, p.size);
+    } else if (self->cfg.web) {
+        updater_web_fetching(self->cfg.web, slot->index, p.file, p.done, p.size);
     }
 }
 
 static void leave_fetch(struct updater_work *self, struct work_slot *slot)
 {
-    cmd_updater_screen_fetch(self->cfg.screen, slot->index, NULL, 0, 0);
     if (self->cfg.web)
         updater_web_fetching(self->cfg.web, slot->index, NULL, 0, 0);
 }
@@ -444,7 +439,6 @@ bool updater_work_stop(struct updater_work *self, unsigned port)
             work_over(slot);
         else
             work_end_job(slot, &fault, false);
-        cmd_updater_screen_fetch(self->cfg.screen, port, NULL, 0, 0);
     }
     work_unlock(self);
     return waits;

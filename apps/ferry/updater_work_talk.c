@@ -8,9 +8,10 @@
 #include "ferry/base/time.h"
 
 enum {
-    IDLE_MS = 1000,    // between claims for one target; more with many ports
-    TICK_MS = 20,      // the thread's
-    PAUSE_MS = 1000,   // after the first failure, doubled up to a quarter of the lease
+    IDLE_MS = 1000,  // between claims for one target; more with many ports
+    TICK_MS = 20,    // the thread's
+    PAUSE_MS = 1000, // after the first failure, doubled up to a quarter of the lease
+    ONCE_PAUSE_MS = 400,
     ONCE_FAILURES = 3, // --once and a single check-in: so many trials to reach the depot
     GIVE_BACKS = 4,    // attempts of a job before "nobody answers" counts as its failure
     EVERY_S = 60,
@@ -59,11 +60,19 @@ static bool has_to_tell(const struct updater_work *self, uint32_t now)
     return false;
 }
 
+// "Busy" is said of targets elsewhere.
+static void end_for(struct updater_work *self, const struct ferry_fault *fault)
+{
+    self->fatal = *fault;
+    if (fault->status == FERRY_ERR_BUSY)
+        self->fatal.status = FERRY_ERR_STORAGE_READ;
+}
+
 static void unreachable(struct updater_work *self, const struct ferry_fault *fault)
 {
     uint32_t shift = self->failures < 5 ? self->failures : 5, most = renew_ms(self);
-    uint32_t pause = (uint32_t)PAUSE_MS << shift;
     bool once = self->cfg.once || (work_checks_in(self) && !self->cfg.wait);
+    uint32_t pause = (uint32_t)(once ? ONCE_PAUSE_MS : PAUSE_MS) << shift;
     if (self->failures++ == 0) {
         struct work_told *t = work_tell(self, WORK_SAID_UNREACHED, -1);
         snprintf(t->text, sizeof t->text, "%.180s: tried again until it does", fault->what);
@@ -71,7 +80,7 @@ static void unreachable(struct updater_work *self, const struct ferry_fault *fau
     }
     uint32_t now = work_now_ms();
     if (once && self->failures >= ONCE_FAILURES && !has_to_tell(self, now))
-        self->fatal = *fault;
+        end_for(self, fault);
     self->retry_ms = now + (pause < most ? pause : most);
 }
 
