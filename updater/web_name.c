@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "ferry/base/http_text.h"
+#include "updater/path.h"
 
 #define NAME_MAX_BYTES 80
 
@@ -19,6 +20,8 @@ static bool is_device(const char *name, size_t len)
         if (stem == strlen(devices[i]) && strncasecmp(name, devices[i], stem) == 0)
             return true;
     bool numbered = stem == 4 && name[3] >= '0' && name[3] <= '9';
+    if (stem == 5 && name[3] == '\xC2') // COM¹, COM², COM³ as well
+        numbered = memchr("\xB9\xB2\xB3", name[4], 3) != NULL;
     return numbered && (strncasecmp(name, "com", 3) == 0 || strncasecmp(name, "lpt", 3) == 0);
 }
 
@@ -57,6 +60,10 @@ const char *ferry_web_name_wrong(const char *path)
         return "the path is longer than 120 bytes";
     if (!ferry_http_text_utf8(path, len))
         return "the name is no UTF-8 text";
+    char shown[FERRY_WEB_NAME_MAX + 1];
+    ferry_path_text(shown, sizeof shown, path);
+    if (strcmp(shown, path) != 0)
+        return "the name has characters that are not seen: control characters, or marks that turn text round";
     for (const char *at = path;; at++) {
         const char *end = strchr(at, '/');
         size_t part = end ? (size_t)(end - at) : strlen(at);

@@ -187,6 +187,17 @@ static bool is_text(const cJSON *value, uint32_t min, uint32_t max)
     return true;
 }
 
+static bool stays_on_card(const char *name)
+{
+    for (const char *at = name; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        size_t len = strcspn(at, "/");
+        if (len == 2 && memcmp(at, "..", 2) == 0)
+            return false;
+    }
+    return name[0] != '/';
+}
+
 // NULL = good; null always is: it takes the setting out of the file.
 static const char *value_wrong(const struct ferry_web_setting *row, const cJSON *value)
 {
@@ -197,7 +208,9 @@ static const char *value_wrong(const struct ferry_web_setting *row, const cJSON 
     case FERRY_WEB_SECRET:
         return is_text(value, row->min, row->max) ? NULL : "is not a text of the right length";
     case FERRY_WEB_BUILD_NAME:
-        return is_text(value, 1, FERRY_CARGO_PATH - 1) ? NULL : "is no name of a firmware";
+        return is_text(value, 1, FERRY_CARGO_PATH - 1) && stays_on_card(value->valuestring)
+                   ? NULL
+                   : "is no name of a firmware on the card";
     case FERRY_WEB_NUMBER:
         return cJSON_IsNumber(value) && value->valuedouble >= row->min && value->valuedouble <= row->max &&
                        value->valuedouble == (double)(uint32_t)value->valuedouble

@@ -479,7 +479,10 @@ void ferry_web_job_start(struct ferry_web_request *request, struct ferry_http_an
     ferry_web_unlock(self);
     cJSON_Delete(json);
     if (wrong) {
-        ferry_web_answer_error(answer, status, name, wrong, NULL, status == 409 ? "wait, or stop it" : NULL);
+        ferry_web_answer_error(answer, status, name, wrong, NULL,
+                               status == 409   ? "wait, or stop it"
+                               : status == 404 ? "ask again for what there is: GET /api/v1/targets, GET /api/v1/builds"
+                                               : "see the API's description");
         return;
     }
     ferry_web_wake(self);

@@ -231,6 +231,11 @@ static void test_names_that_a_card_cannot_have(void **state)
         "conin$",
         "\xed\xa0\x80.bin",
         ".ferry/x",
+        "COM\xc2\xb9.bin",
+        "lpt\xc2\xb3",
+        "a\xe2\x80\xaegpj.bin", // turns what follows round
+        "a\xc2\x9b"             // a terminal's control character
+        "b.bin",
     };
     static const char *const good[] = {
         "a",
@@ -252,6 +257,10 @@ static void test_names_that_a_card_cannot_have(void **state)
         "a&b.bin",
         "ferry-log.bin",
         "com1x",
+        "com\xc2\xb2x",
+        "com\xc2\xb5.bin",
+        "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d.bin", // right to left by itself
+        "\xf0\x9f\x9a\xb0.bin",
         "auxiliary.bin",
     };
     char longest[200];

@@ -136,6 +136,10 @@ static void test_wrong_values_change_nothing(void **state)
         "{\"baud\":9600,\"route\":\"x\"}",
         "{\"baud\":9600,\"baud\":9600}",
         "{\"cargo\":\"\"}",
+        "{\"cargo\":\"../x\"}",
+        "{\"cargo\":\"a/../../x\"}",
+        "{\"cargo\":\"a/..\"}",
+        "{\"cargo\":\"/x\"}",
     };
     struct web_rig *rig = web_rig_new(&cfg, "{\"baud\":115200}");
     struct ferry_web_command command;
