@@ -8,33 +8,60 @@
 #include "depot/schema.h"
 #include "ferry/base/status.h"
 
-bool ferry_depot_is_url(const char *url)
+// libpq's other form: "host=db.example dbname=ferry".
+static bool is_keywords(const char *url)
 {
-    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+    static const char *const keys[] = {"host", "hostaddr", "dbname", "user", "service", "port", "password", "sslmode"};
+    size_t len = strcspn(url, "= /");
+    for (size_t i = 0; url[len] == '=' && i < sizeof keys / sizeof *keys; i++)
+        if (strlen(keys[i]) == len && memcmp(url, keys[i], len) == 0)
+            return true;
+    return false;
 }
 
-// Drops the value of password=... from the query, and what stands between ':' and '@' before the host.
+bool ferry_depot_is_url(const char *url)
+{
+    return strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0 || is_keywords(url);
+}
+
+// The bytes of a value that ends at one of these; libpq's quotes and backslashes count.
+static size_t value_len(const char *at, const char *ends)
+{
+    size_t len = 0;
+    bool quoted = *at == '\'';
+    for (len = quoted; at[len]; len++) {
+        if (at[len] == '\\' && at[len + 1] && *ends == ' ')
+            len++;
+        else if (quoted ? at[len] == '\'' : strchr(ends, at[len]) != 0)
+            break;
+    }
+    return len + (quoted && at[len] == '\'');
+}
+
+// Drops the values of password=... and sslpassword=..., and what stands between ':' and '@' before the host.
 void ferry_depot_shown_url(const char *url, char *shown, size_t cap)
 {
     const char *host = strstr(url, "://");
+    bool words = !host && is_keywords(url);
     size_t used = 0;
-    if (!ferry_depot_is_url(url) || !host) {
+    if (!host && !words) {
         snprintf(shown, cap, "%s", url);
         return;
     }
-    host += 3;
-    const char *end = host + strcspn(host, "/?");
-    const char *at = memchr(host, '@', (size_t)(end - host));
-    const char *colon = at ? memchr(host, ':', (size_t)(at - host)) : 0;
-    const char *from = colon ? at : host;
+    host = words ? url : host + 3;
+    const char *end = host + (words ? 0 : strcspn(host, "?"));
+    const char *at = host;
+    for (const char *c = host; c < end; c++)
+        at = *c == '@' ? c : at; // the last one: a password may have one that nobody has escaped
+    const char *colon = at > host ? memchr(host, ':', (size_t)(at - host)) : 0;
     used = (size_t)snprintf(shown, cap, "%.*s", (int)((colon ? colon : host) - url), url);
-    for (const char *p = from; *p && used + 1 < cap; p++) {
-        bool secret =
-            (p[-1] == '?' || p[-1] == '&') && (strncmp(p, "password=", 9) == 0 || strncmp(p, "sslpassword=", 12) == 0);
-        if (secret) {
-            size_t key = strcspn(p, "=") + 1;
+    for (const char *p = colon ? at : host; *p && used + 1 < cap; p++) {
+        bool begins = p == url || strchr(words ? " " : "?&", p[-1]);
+        if (begins && (strncmp(p, "password", 8) == 0 || strncmp(p, "sslpassword", 11) == 0)) {
+            size_t key = strcspn(p, "=");
+            key += strspn(p + key, words ? "= " : "=");
             used += (size_t)snprintf(shown + used, cap - used, "%.*s...", (int)key, p);
-            p += strcspn(p, "&");
+            p += key + value_len(p + key, words ? " " : "&");
             if (!*p || used + 1 >= cap)
                 break;
         }
@@ -48,7 +75,11 @@ static int check_cfg(struct ferry_depot *self, const struct ferry_depot_cfg *cfg
     if (!cfg->digest || !cfg->url || !*cfg->url)
         return ferry_depot_engine_fail(self, FERRY_ERR_ARG, "name a file or postgresql://...", "no depot is named");
     if (strncmp(cfg->url, "file:", 5) == 0 || (!ferry_depot_is_url(cfg->url) && strstr(cfg->url, "://")))
-        return ferry_depot_engine_fail(self, FERRY_ERR_ARG, "a path, or postgresql://USER@HOST/NAME",
+        return ferry_depot_engine_fail(self, FERRY_ERR_ARG,
+                                       strncmp(cfg->url, "http", 4) == 0
+                                           ? "a database here: a path, or postgresql://USER@HOST/NAME; from a served "
+                                             "depot: ferry flash --from depot:URL/BUILD"
+                                           : "a path, or postgresql://USER@HOST/NAME",
                                        "a depot of this kind is not known");
     return FERRY_OK;
 }

@@ -125,6 +125,9 @@ static int lookup(struct ferry_depot *self, const char *reference, const char *c
     char project[FERRY_DEPOT_TEXT];
     const char *at = strrchr(reference, '@');
     size_t len = at ? (size_t)(at - reference) : strlen(reference);
+    if (strstr(reference, "://")) // not repeated: there may be a password in it
+        return ferry_depot_engine_fail(self, FERRY_ERR_ARG, "the depot's address: --depot URL, or FERRY_DEPOT",
+                                       "this is an address, and no name of a build");
     if (reference[0] == '#')
         return by_id(self, reference + 1, chip, found);
     if (len == 0 || (at && !at[1]))

@@ -105,6 +105,16 @@ depot 6 list --depot "postgresql://nobody@/ferry?host=$PG"
 depot 0 list --depot "postgresql://bench@localhost:1,localhost:$PORT/ferry?$TLS"
 says conformance
 
+# libpq's other way of writing it; and a password is not repeated.
+depot 0 list --depot "host=$PG dbname=ferry user=ferry"
+says conformance
+depot 6 list --depot "host=localhost port=1 user=bench password=secret"
+check 'no secrets in errors' test "$(grep -c secret "$WORK/err")" -eq 0
+depot 2 list --depot 'mysql://u:secret@h/x'
+check 'nor here' test "$(grep -c secret "$WORK/err")" -eq 0
+depot 2 show 'postgresql://u:secret@h/x' --depot "$OWNER"
+check 'nor here' test "$(grep -c secret "$WORK/err")" -eq 0
+
 # ---- a standby ----
 mkdir "$PG/standby" && chmod 700 "$PG/standby"
 [ "$(id -u)" != 0 ] || chown postgres "$PG/standby"

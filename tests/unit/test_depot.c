@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ferry/base/status.h"
 #include "ferry/source/blob.h"
@@ -420,6 +421,63 @@ static void channels(void **state)
     assert_int_equal(ferry_depot_channel_set(rig->depot, "ok", 4711), FERRY_ERR_STORAGE_MISSING);
 }
 
+// ---- room ----
+
+static int64_t file_size(const struct depot_rig *rig)
+{
+    struct stat st;
+    assert_int_equal(stat(rig->url, &st), 0);
+    return st.st_size;
+}
+
+// A reader whose handle is open all the time still finds everything.
+static void the_room_of_removed_builds_comes_back(void **state)
+{
+    struct depot_rig *rig = *state;
+    struct ferry_depot_build build;
+    struct ferry_depot_file files[FERRY_DEPOT_FILES];
+    uint64_t before, after;
+    int64_t ids[8];
+    for (uint32_t i = 0; i < 8; i++)
+        ids[i] = depot_rig_build(rig, "p", "1", "esp32", 1000000, i);
+    struct ferry_depot *reader = depot_rig_open(rig);
+    GOOD(reader, ferry_depot_build_get(reader, ids[7], &build));
+    for (uint32_t i = 0; i < 7; i++)
+        GOOD(rig->depot, ferry_depot_build_remove(rig->depot, ids[i], false));
+    GOOD(reader, ferry_depot_build_files(reader, ids[7], files));
+    GOOD(reader, ferry_depot_blob_verify(reader, files[0].blob.id));
+    ferry_depot_close(reader);
+    ferry_depot_close(rig->depot);
+    if (!rig->postgres) // by itself, when the log was written back
+        assert_true(file_size(rig) < 2000000);
+    rig->depot = depot_rig_open(rig);
+    GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
+    assert_true(after <= before && after < 2000000);
+    GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, files[0].blob.id));
+    assert_int_equal(ferry_depot_build_remove(rig->depot, ids[0], false), FERRY_ERR_STORAGE_MISSING);
+}
+
+// A file that was made without auto_vacuum, as older versions made it.
+static void an_older_file_is_made_smaller(void **state)
+{
+    struct depot_rig *rig = *state;
+    uint64_t before, after;
+    if (rig->postgres)
+        return;
+    for (uint32_t i = 0; i < 5; i++)
+        depot_rig_build(rig, "p", "1", "esp32", 1000000, i);
+    ferry_depot_close(rig->depot);
+    depot_rig_sql(rig, 0, 0, "PRAGMA auto_vacuum = NONE; VACUUM");
+    assert_int_equal(depot_rig_count(rig, "PRAGMA auto_vacuum"), 0);
+    rig->depot = depot_rig_open(rig);
+    for (int64_t i = 1; i <= 4; i++)
+        GOOD(rig->depot, ferry_depot_build_remove(rig->depot, i, false));
+    GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
+    assert_true(before > 5000000 && after < 2000000);
+    assert_true(file_size(rig) < 2000000);
+    assert_int_equal(depot_rig_count(rig, "PRAGMA auto_vacuum"), 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, depot_rig_fresh, depot_rig_done)
 
 int main(void)
@@ -440,6 +498,8 @@ int main(void)
         CASE(removing_takes_what_nobody_needs),
         CASE(builds_are_found_by_name),
         CASE(channels),
+        CASE(the_room_of_removed_builds_comes_back),
+        CASE(an_older_file_is_made_smaller),
     };
     int failed = cmocka_run_group_tests_name("depot on sqlite", tests, depot_rig_sqlite, depot_rig_end);
     return failed + cmocka_run_group_tests_name("depot on postgresql", tests, depot_rig_postgres, depot_rig_end);

@@ -231,6 +231,14 @@ static void urls_are_shown_without_secrets(void **state)
         {"postgresql://h/d?password=hunter2", "postgresql://h/d?password=..."},
         {"postgresql://h/d?sslpassword=a", "postgresql://h/d?sslpassword=..."},
         {"postgresql:///d?host=/tmp/x", "postgresql:///d?host=/tmp/x"},
+        {"mysql://u:secret@h/x", "mysql://u@h/x"},
+        {"http://u:sec@ret@h/x", "http://u@h/x"},
+        {"postgresql://u:se/cret@h/x", "postgresql://u@h/x"},
+        {"host=h password=secret dbname=x", "host=h password=... dbname=x"},
+        {"host=h password = 'it\\'s secret' user=u", "host=h password = ... user=u"},
+        {"password=secret", "password=..."},
+        {"dbname=x sslpassword=a\\ b", "dbname=x sslpassword=..."},
+        {"/path/password=x", "/path/password=x"},
     };
     char shown[100], small[8];
     (void)state;

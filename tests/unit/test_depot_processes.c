@@ -100,6 +100,44 @@ static void killed_while_adding(void **state)
     no_half_builds(rig);
 }
 
+static void remove_all(struct depot_rig *rig)
+{
+    struct ferry_depot_build builds[50];
+    struct ferry_depot *depot = depot_rig_open(rig);
+    int count = ferry_depot_build_list(depot, 0, builds, 50);
+    for (int i = 0; i < count; i++)
+        ferry_depot_build_remove(depot, builds[i].id, false);
+    _exit(0);
+}
+
+// Whole or not at all, also when it goes; and nothing of it stays behind.
+static void killed_while_removing(void **state)
+{
+    struct depot_rig *rig = *state;
+    uint32_t random = 5;
+    unsigned killed = 0;
+    for (uint32_t i = 0; i < 40; i++)
+        depot_rig_build(rig, "gone", "1", i % 2 ? "esp32" : "esp32c3", 300000, i);
+    let_go(rig);
+    for (int i = 0; i < 40 && depot_rig_count(rig, "SELECT count(*) FROM build") > 0; i++) {
+        int code;
+        pid_t pid = fork();
+        if (pid == 0)
+            remove_all(rig);
+        usleep(5000 + dice(&random) % 20000);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &code, 0), pid);
+        killed += WIFSIGNALED(code);
+        assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM blob WHERE id NOT IN (SELECT blob FROM file)"), 0);
+        assert_int_equal(
+            depot_rig_count(rig, "SELECT count(*) FROM chunk WHERE id / 65536 NOT IN (SELECT id FROM blob)"), 0);
+        assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM build WHERE id NOT IN (SELECT build FROM file)"),
+                         0);
+    }
+    assert_true(killed > 0);
+    rig->depot = depot_rig_open(rig);
+}
+
 // ---- claiming ----
 
 static void note(const char *path, const char *what, const struct ferry_depot_job *job)
@@ -527,6 +565,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(killed_while_adding),
+        CASE(killed_while_removing),
         CASE(claimed_by_one),
         CASE(claimed_exactly_once),
         CASE(a_device_has_one_claim),
