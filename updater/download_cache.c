@@ -60,14 +60,22 @@ static FILE *open_list(const struct download_work *work, const char *name, const
     return path_of(work, name, path) ? fopen(path, mode) : NULL;
 }
 
-// Puts the key to the end. What is lost with a list that cannot be written is only who goes first.
+static bool exists(const struct download_work *work, const char *key)
+{
+    char path[FERRY_CARGO_PATH];
+    uint64_t size = 0;
+    return path_of(work, key, path) && is_folder(path, &size);
+}
+
+// Puts the key to the end, and leaves out what has gone. What is lost with a list that cannot be written is only who
+// goes first.
 static void touch(struct download_work *work, const char *key)
 {
     char path[FERRY_CARGO_PATH], new_path[FERRY_CARGO_PATH], line[KEY + 1];
     FILE *in = open_list(work, ORDER, "r"), *out = open_list(work, ORDER_NEW, "w");
     bool good = out != NULL;
     while (good && next_key(in, line))
-        good = strcmp(line, key) == 0 || fprintf(out, "%s\n", line) > 0;
+        good = strcmp(line, key) == 0 || !exists(work, line) || fprintf(out, "%s\n", line) > 0;
     good = good && fprintf(out, "%s\n", key) > 0;
     if (in)
         fclose(in);
@@ -133,8 +141,7 @@ static bool may_go(const struct download_work *work, const char *key)
 {
     const struct ferry_download_cfg *cfg = work->cfg;
     char path[FERRY_CARGO_PATH];
-    uint64_t size = 0;
-    return strcmp(key, work->key) != 0 && path_of(work, key, path) && is_folder(path, &size) &&
+    return strcmp(key, work->key) != 0 && exists(work, key) && path_of(work, key, path) &&
            !(cfg->in_use && cfg->in_use(cfg->cache_ctx, path));
 }
 

@@ -129,6 +129,27 @@ static void what_was_not_used_for_longest_goes_first(void **state)
     end(&rig);
 }
 
+// However many were fetched: the list of what is there does not grow with what was.
+static void the_order_names_what_is_there(void **state)
+{
+    struct rig rig;
+    char path[100], line[40];
+    unsigned lines = 0;
+    (void)state;
+    make(&rig);
+    rig.cfg.cache_limit = 2 * (SIZE + 300);
+    for (unsigned i = 0; i < 12; i++)
+        assert_int_equal(get(&rig, i), FERRY_OK);
+    snprintf(path, sizeof path, "%s/.order", rig.folder);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in))
+        lines++;
+    fclose(in);
+    assert_in_range(lines, 2, 3); // the last one to go was there when it was written
+    end(&rig);
+}
+
 static void without_a_limit_nothing_goes(void **state)
 {
     static char paths[BUILDS][FERRY_CARGO_PATH];
@@ -248,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_not_used_for_longest_goes_first),
+        cmocka_unit_test(the_order_names_what_is_there),
         cmocka_unit_test(without_a_limit_nothing_goes),
         cmocka_unit_test(what_is_in_use_stays),
         cmocka_unit_test(nothing_outside_is_touched),
