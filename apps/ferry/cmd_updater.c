@@ -320,7 +320,9 @@ static int end_work(struct bench *b, struct ferry_fault *fault)
         return fail(b, fault);
     cmd_updater_screen_summary(&b->screen, &b->updater, bench_now(b));
     int status = b->updater.first_failure.status;
-    if (status >= 0 && b->work_cfg.check_in && !b->wait)
+    if (b->work_cfg.work && !b->work_cfg.once)
+        status = FERRY_OK; // the depot has been told job by job
+    else if (status >= 0 && b->work_cfg.check_in && !b->wait)
         status = first.status;
     return ferry_status_exit_code(status);
 }
