@@ -6,37 +6,31 @@
 #include "depot/api_parts.h"
 #include "ferry/base/status.h"
 
+#define WAYS 8 // slots that a chunk may lie in
+
 struct slot {
-    uint64_t blob; // key(), 0 = free
+    uint8_t blob[FERRY_SHA256_SIZE]; // whose piece it is; its content, not its row: ids may be used again
     uint32_t chunk, len;
-    uint64_t used;
+    atomic_uint_fast64_t used; // 0 = free
     uint8_t *bytes;
 };
 
 struct api_cache {
-    pthread_mutex_t lock;
-    size_t count;
-    uint64_t clock;
+    pthread_rwlock_t lock;
+    size_t count; // a multiple of WAYS
+    atomic_uint_fast64_t clock;
     struct slot slots[];
 };
 
-// Of the content, not of its row: ids may be used again.
-static uint64_t key(const struct ferry_depot_blob *blob)
-{
-    uint64_t value;
-    memcpy(&value, blob->sha256, sizeof value);
-    return value ? value : 1;
-}
-
 struct api_cache *api_cache_new(uint32_t bytes)
 {
-    size_t count = bytes / FERRY_DEPOT_CHUNK;
-    count = count ? count : 1;
+    size_t count = bytes / FERRY_DEPOT_CHUNK / WAYS * WAYS;
+    count = count ? count : WAYS;
     struct api_cache *self = calloc(1, sizeof *self + count * sizeof self->slots[0]);
     if (!self)
         return NULL;
     self->count = count;
-    pthread_mutex_init(&self->lock, NULL);
+    pthread_rwlock_init(&self->lock, NULL);
     return self;
 }
 
@@ -46,44 +40,66 @@ void api_cache_free(struct api_cache *self)
         return;
     for (size_t i = 0; i < self->count; i++)
         free(self->slots[i].bytes);
-    pthread_mutex_destroy(&self->lock);
+    pthread_rwlock_destroy(&self->lock);
     free(self);
 }
 
+// Where a chunk may lie. The first chunks of a firmware lie in other ways than the next ones, whatever its hash is.
+static struct slot *ways_of(struct api_cache *self, const struct ferry_depot_blob *blob, uint32_t chunk)
+{
+    uint32_t from;
+    memcpy(&from, blob->sha256, sizeof from);
+    return &self->slots[((size_t)from + chunk) % (self->count / WAYS) * WAYS];
+}
+
+static struct slot *find(struct slot *ways, const struct ferry_depot_blob *blob, uint32_t chunk)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (ways[i].used && ways[i].chunk == chunk && memcmp(ways[i].blob, blob->sha256, FERRY_SHA256_SIZE) == 0)
+            return &ways[i];
+    return NULL;
+}
+
 // Bytes from within a chunk that is there; 0 = it is not.
-static int lookup(struct api_cache *self, uint64_t blob, uint32_t offset, uint8_t *buf, size_t cap)
+static int lookup(struct api_cache *self, const struct ferry_depot_blob *blob, uint32_t offset, uint8_t *buf,
+                  size_t cap)
 {
     uint32_t chunk = offset / FERRY_DEPOT_CHUNK, at = offset % FERRY_DEPOT_CHUNK;
     size_t n = 0;
-    pthread_mutex_lock(&self->lock);
-    for (size_t i = 0; i < self->count && n == 0; i++) {
-        struct slot *s = &self->slots[i];
-        if (s->blob != blob || s->chunk != chunk || at >= s->len)
-            continue;
+    pthread_rwlock_rdlock(&self->lock);
+    struct slot *s = find(ways_of(self, blob, chunk), blob, chunk);
+    if (s && at < s->len) {
         n = s->len - at < cap ? s->len - at : cap;
         memcpy(buf, s->bytes + at, n);
         s->used = ++self->clock;
     }
-    pthread_mutex_unlock(&self->lock);
+    pthread_rwlock_unlock(&self->lock);
     return (int)n;
 }
 
-static void keep(struct api_cache *self, uint64_t blob, uint32_t chunk, uint8_t *bytes, uint32_t len)
+// Takes bytes.
+static void keep(struct api_cache *self, const struct ferry_depot_blob *blob, uint32_t chunk, uint8_t *bytes,
+                 uint32_t len)
 {
-    pthread_mutex_lock(&self->lock);
-    struct slot *oldest = self->slots;
-    for (size_t i = 0; i < self->count; i++) {
-        struct slot *s = &self->slots[i];
-        if (s->blob == blob && s->chunk == chunk) { // somebody else was as fast
-            oldest = s;
-            break;
-        }
-        if (s->used < oldest->used)
-            oldest = s;
+    struct slot *ways = ways_of(self, blob, chunk);
+    pthread_rwlock_wrlock(&self->lock);
+    struct slot *s = find(ways, blob, chunk); // somebody else was as fast
+    for (size_t i = 0; !s && i < WAYS; i++)
+        if (!ways[i].used)
+            s = &ways[i];
+    if (!s) {
+        s = ways;
+        for (size_t i = 1; i < WAYS; i++)
+            if (ways[i].used < s->used)
+                s = &ways[i];
     }
-    free(oldest->bytes);
-    *oldest = (struct slot){blob, chunk, len, ++self->clock, bytes};
-    pthread_mutex_unlock(&self->lock);
+    free(s->bytes);
+    memcpy(s->blob, blob->sha256, sizeof s->blob);
+    s->chunk = chunk;
+    s->len = len;
+    s->bytes = bytes;
+    s->used = ++self->clock;
+    pthread_rwlock_unlock(&self->lock);
 }
 
 // A whole chunk from the database; its length, or a negative status.
@@ -110,7 +126,7 @@ int api_read(struct ferry_depot_api *self, const struct ferry_depot_blob *blob, 
 {
     if (offset >= blob->size || cap == 0)
         return FERRY_ERR_ARG;
-    int n = lookup(self->cache, key(blob), offset, buf, cap);
+    int n = lookup(self->cache, blob, offset, buf, cap);
     if (n != 0)
         return n;
     uint8_t *bytes = malloc(FERRY_DEPOT_CHUNK);
@@ -124,19 +140,20 @@ int api_read(struct ferry_depot_api *self, const struct ferry_depot_blob *blob, 
     }
     size_t len = (size_t)n - at < cap ? (size_t)n - at : cap;
     memcpy(buf, bytes + at, len);
-    keep(self->cache, key(blob), chunk, bytes, (uint32_t)n);
+    keep(self->cache, blob, chunk, bytes, (uint32_t)n);
     return (int)len;
 }
 
 // ---- proof ----
 
-static bool proved(struct ferry_depot_api *self, uint64_t blob, char md5[33])
+static bool proved(struct ferry_depot_api *self, const struct ferry_depot_blob *blob, char md5[33])
 {
     bool found = false;
     pthread_mutex_lock(&self->lock);
     for (size_t i = 0; i < API_PROOFS && !found; i++) {
         const struct api_proof *p = &self->proofs[i];
-        found = p->blob == blob && api_now(self) - p->at_ms < API_PROOF_MS;
+        found =
+            p->used && memcmp(p->blob, blob->sha256, sizeof p->blob) == 0 && api_now(self) - p->at_ms < API_PROOF_MS;
         if (found)
             memcpy(md5, p->md5, sizeof p->md5);
     }
@@ -144,21 +161,22 @@ static bool proved(struct ferry_depot_api *self, uint64_t blob, char md5[33])
     return found;
 }
 
-static void note_proof(struct ferry_depot_api *self, uint64_t blob, const char *md5)
+static void note_proof(struct ferry_depot_api *self, const struct ferry_depot_blob *blob, const char *md5)
 {
     pthread_mutex_lock(&self->lock);
     uint32_t now = api_now(self);
     struct api_proof *oldest = self->proofs;
     for (size_t i = 0; i < API_PROOFS; i++) {
         struct api_proof *p = &self->proofs[i];
-        if (p->blob == blob) {
+        if (p->used && memcmp(p->blob, blob->sha256, sizeof p->blob) == 0) {
             oldest = p;
             break;
         }
-        if (oldest->blob && (!p->blob || now - p->at_ms > now - oldest->at_ms))
+        if (oldest->used && (!p->used || now - p->at_ms > now - oldest->at_ms))
             oldest = p;
     }
-    oldest->blob = blob;
+    oldest->used = true;
+    memcpy(oldest->blob, blob->sha256, sizeof oldest->blob);
     memcpy(oldest->md5, md5, sizeof oldest->md5);
     oldest->at_ms = now;
     pthread_mutex_unlock(&self->lock);
@@ -198,13 +216,13 @@ static int prove(struct ferry_depot_api *self, const struct ferry_depot_blob *bl
     if (status < 0)
         return status;
     ferry_depot_api_json_hex(sum, FERRY_MD5_SIZE, out);
-    note_proof(self, key(blob), out);
+    note_proof(self, blob, out);
     return FERRY_OK;
 }
 
 int api_prove(struct ferry_depot_api *self, const struct ferry_depot_blob *blob, char md5[33])
 {
-    if (proved(self, key(blob), md5))
+    if (proved(self, blob, md5))
         return FERRY_OK;
     const struct ferry_depot_api_cfg *cfg = &self->cfg;
     struct ferry_digest first = cfg->digest_new(cfg->digest_ctx), second = cfg->digest_new(cfg->digest_ctx);

@@ -31,7 +31,8 @@ struct api_token {
 };
 
 struct api_proof {
-    uint64_t blob; // first bytes of its SHA-256, 0 = free
+    uint8_t blob[FERRY_SHA256_SIZE];
+    bool used;
     char md5[33];
     uint32_t at_ms;
 };
