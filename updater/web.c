@@ -144,6 +144,7 @@ static const struct route routes[] = {
     {"DELETE", "builds", true, ferry_web_build_delete, NULL},
     {"PUT", "files", true, NULL, ferry_web_upload_done},
     {"POST", "files", true, ferry_web_files_commit, NULL},
+    {"DELETE", "files", true, ferry_web_files_drop, NULL},
     {"GET", "history", false, ferry_web_history, NULL},
     {"GET", "history.csv", false, ferry_web_history_csv, NULL},
     {"GET", "settings", false, ferry_web_settings, NULL},

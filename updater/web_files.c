@@ -5,6 +5,7 @@
 // PUT files/NAME               one file
 // PUT files/FOLDER/NAME?set=S  a file of several that belong together; none is seen before
 // POST files/FOLDER?set=S      puts the whole folder in its place
+// DELETE files/FOLDER?set=S    drops what has come of it
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -341,4 +342,18 @@ void ferry_web_files_commit(struct ferry_web *self, const struct ferry_http_requ
         answer_created(answer, rest, -1);
     free(c);
     ferry_web_wake(self);
+}
+
+void ferry_web_files_drop(struct ferry_web *self, const struct ferry_http_request *request, const char *rest,
+                          struct ferry_http_answer *answer)
+{
+    char set[SET_NAME + 1], text[FERRY_WEB_NAME_MAX + 64], path[FERRY_CARGO_PATH];
+    bool good = take_set(request, set) && set[0];
+    snprintf(text, sizeof text, ".ferry/set-%s", set);
+    if (!good || !ferry_path_under(path, sizeof path, self->dir, text)) {
+        refuse(answer, 422, "NAME", "this is no upload in pieces", rest, "say which: ?set=");
+        return;
+    }
+    ferry_web_tree_remove(path);
+    ferry_web_answer_json(answer, 200, "{}", 2);
 }

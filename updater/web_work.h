@@ -110,7 +110,7 @@ typedef void ferry_web_get(struct ferry_web *self, const struct ferry_http_reque
                            struct ferry_http_answer *answer);
 ferry_web_get ferry_web_targets, ferry_web_jobs, ferry_web_events, ferry_web_builds, ferry_web_history,
     ferry_web_history_csv, ferry_web_settings, ferry_web_depot_builds, ferry_web_job_abort, ferry_web_build_delete,
-    ferry_web_files_commit, ferry_web_look;
+    ferry_web_files_commit, ferry_web_files_drop, ferry_web_look;
 void ferry_web_job_start(struct ferry_web_request *self, struct ferry_http_answer *answer);
 void ferry_web_settings_put(struct ferry_web_request *self, struct ferry_http_answer *answer);
 

@@ -364,6 +364,25 @@ static void test_a_folder_appears_whole_or_not_at_all(void **state)
     web_rig_free(rig);
 }
 
+static void test_a_folder_that_is_not_wanted_any_more(void **state)
+{
+    (void)state;
+    struct web_rig *rig = rig_new();
+    expect(put(rig, "/api/v1/files/kettle/app.bin", "old", NULL, NULL), 201, NULL);
+    expect(put(rig, "/api/v1/files/kettle/app.bin", "app", "set", "s1"), 201, NULL);
+    expect(put(rig, "/api/v1/files/pump/app.bin", "app", "set", "s2"), 201, NULL);
+    static const struct {
+        const char *set;
+        int status;
+    } cases[] = {{NULL, 422}, {"", 422}, {"../..", 422}, {"s1", 200}, {"s1", 200}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct web_probe probe = {.method = "DELETE", .path = "/api/v1/files/kettle", .query = {{"set", cases[i].set}}};
+        expect(web_probe_call(rig->web, &probe), cases[i].status, cases[i].status == 422 ? "NAME" : NULL);
+    }
+    assert_string_equal(files(rig), ".ferry/set-s2/pump/app.bin:3 kettle/app.bin:3 ");
+    web_rig_free(rig);
+}
+
 static void test_what_a_power_cut_left_is_gone_after_the_start(void **state)
 {
     (void)state;
@@ -446,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_a_link_that_leads_out_is_not_followed),
         cmocka_unit_test(test_too_large_and_no_room),
         cmocka_unit_test(test_a_folder_appears_whole_or_not_at_all),
+        cmocka_unit_test(test_a_folder_that_is_not_wanted_any_more),
         cmocka_unit_test(test_what_a_power_cut_left_is_gone_after_the_start),
         cmocka_unit_test(test_a_build_goes_with_its_files_and_nothing_else),
         cmocka_unit_test(test_what_a_job_reads_stays),

@@ -1,7 +1,7 @@
 // Bringing builds: dropped onto the page, or chosen. Files that belong together become one folder, which appears as a
 // whole when the last of them is there.
 import {$, ask, bytes, confirm, fill, h, icon, say, toast} from './dom.js';
-import {ApiError, encodePath, post, upload} from './api.js';
+import {ApiError, del, encodePath, post, upload} from './api.js';
 
 const MOST = 40; // files of one build
 const USEFUL = /\.(bin|json|csv)$/i;
@@ -105,7 +105,17 @@ async function sendOne(file, path, query) {
   }
 }
 
-async function sendFolder(files, folder, replace = false) {
+// Puts a folder that has come in pieces in its place, asking before it replaces one.
+async function putInPlace(folder, set) {
+  try {
+    await post(`files/${encodePath(folder)}?set=${set}`);
+  } catch (error) {
+    if (error.error !== 'EXISTS' || !await confirm(`Replace ${folder}?`, 'There is a folder of that name already. All of it is replaced.', 'Replace')) throw error;
+    await post(`files/${encodePath(folder)}?set=${set}&replace=1`);
+  }
+}
+
+async function sendFolder(files, folder) {
   const set = Math.random().toString(36).slice(2, 12);
   const size = files.reduce((sum, f) => sum + f.file.size, 0);
   const cancel = {};
@@ -120,13 +130,10 @@ async function sendFolder(files, folder, replace = false) {
       cancel.cancel = () => { stopped = true; inner(); };
       before += file.size;
     }
-    await post(`files/${encodePath(folder)}?set=${set}${replace ? '&replace=1' : ''}`);
+    await putInPlace(folder, set);
     row.root.remove();
   } catch (error) {
-    if (error.error === 'EXISTS' && await confirm(`Replace ${folder}?`, 'There is a folder of that name already. All of it is replaced.', 'Replace')) {
-      row.root.remove();
-      return sendFolder(files, folder, true);
-    }
+    del(`files/${encodePath(folder)}?set=${set}`).catch(() => { /* the updater's next start does it */ });
     if (error.error === 'EXISTS' || error.error === 'CANCELLED') row.root.remove();
     else row.fail(error);
     throw error;
@@ -246,7 +253,7 @@ async function take(found) {
     return;
   }
   try {
-    done(wish.name, await (depot ? sendToDepot : sendFolder)(wish.files, wish.name, depot ? wish.more : false));
+    done(wish.name, await (depot ? sendToDepot(wish.files, wish.name, wish.more) : sendFolder(wish.files, wish.name)));
   } catch { /* its row says it */ }
 }
 

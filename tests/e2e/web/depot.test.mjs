@@ -3,20 +3,12 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import {buildFolder, chip, ferry, newCard, open, start, until, updater, work} from './rig.mjs';
+import {buildFolder, chip, newCard, open, serveDepot, start, until, updater, work} from './rig.mjs';
 import {accessible, noSideways, shot} from './checks.mjs';
-
-let depots = 0;
-async function serve(options = []) {
-  const env = {FERRY_DEPOT: path.join(work, `depot${++depots}.db`)};
-  const cli = (...args) => execFileSync(ferry, ['depot', ...args], {encoding: 'utf8', env: {...process.env, ...env}});
-  const it = await start(['depot', 'serve', '--listen', '127.0.0.1:0', ...options], /(http:\/\/[\d.:]+\/)/, env);
-  return {...it, url: it.match[1], cli};
-}
 
 export default {
   async 'depot: builds, channels, jobs, devices'() {
-    const d = await serve(['--anonymous', 'read,write,device,work']), from = newCard(), page = await open(d.url);
+    const d = await serveDepot(['--anonymous', 'read,write,device,work']), from = newCard(), page = await open(d.url);
     buildFolder(from, 'kettle');
     buildFolder(from, 'pump', 'esp32');
     await page.getByText('Nothing here yet').waitFor();
@@ -67,7 +59,7 @@ export default {
   },
 
   async 'depot: an updater flashes out of it'() {
-    const d = await serve(['--anonymous', 'read,write']), from = newCard(), c = await chip('esp32c3', ['--time', 'fast']);
+    const d = await serveDepot(['--anonymous', 'read,write']), from = newCard(), c = await chip('esp32c3', ['--time', 'fast']);
     buildFolder(from, 'kettle', 'esp32c3', 200);
     d.cli('add', path.join(from, 'kettle'));
     const u = await updater(newCard(), [c.url], ['--depot', d.url], {FERRY_CACHE: path.join(work, 'cache')}), page = await open(u.url);
@@ -86,8 +78,140 @@ export default {
     await Promise.all([u.stop(), c.stop(), page.context().close()]);
   },
 
+  async 'depot: channels are set, moved and taken away; devices are named, follow a channel, are forgotten'() {
+    const d = await serveDepot(['--anonymous', 'read,write,device,work']), from = newCard();
+    for (const [name, version] of [['old', '1.0'], ['new', '2.0']]) {
+      buildFolder(from, name, 'esp32c3', version === '1.0' ? 20 : 24);
+      d.cli('add', path.join(from, name), '--project', 'kettle', '--version', version);
+    }
+    const page = await open(d.url), checkin = body => page.evaluate(text => fetch('api/v1/checkin', {method: 'POST',
+      headers: {'Content-Type': 'application/json'}, body: text}).then(r => r.json()), JSON.stringify({mac: '24:0a:c4:00:01:10', chip: 'esp32c3', project: 'kettle', version: '0.9', ...body}));
+    const channel = async (version, name) => {
+      await page.getByRole('button', {name: `Channel of kettle ${version}`}).click();
+      await page.getByRole('combobox', {name: 'Channel'}).fill(name);
+      await page.getByRole('button', {name: 'Set', exact: true}).click();
+      await page.locator('.build', {hasText: version}).locator('.channel').getByText(name).waitFor();
+    };
+    await channel('1.0', 'lab');
+    await channel('2.0', 'lab');
+    await until(async () => await page.locator('.channel').count() === 1, 'a channel points at one build');
+    await page.getByRole('link', {name: 'Devices'}).click();
+    assert.equal((await checkin({})).answer, 'nothing');
+    await page.getByRole('button', {name: 'Name and channel of 24:0a:c4:00:01:10'}).click();
+    await accessible(page, 'a device');
+    await page.getByRole('textbox', {name: 'Name'}).or(page.getByLabel('Name', {exact: true})).first().fill('Kitchen \u{1F6B0}');
+    await page.getByLabel('Channel it follows').fill('lab');
+    await page.getByRole('button', {name: 'Save'}).click();
+    await page.locator('.entry').getByText('Kitchen').waitFor();
+    const told = await checkin({});
+    assert.deepEqual([told.answer, told.build?.version], ['update', '2.0'], 'what the page has set is what the device is told');
+    await page.getByRole('button', {name: /^Forget Kitchen/}).click();
+    await page.getByRole('dialog').getByRole('button', {name: 'Forget'}).click();
+    await page.getByText('No device has checked in yet').waitFor();
+    assert.doesNotMatch(d.cli('devices'), /24:0a/);
+    await page.getByRole('link', {name: 'Firmware'}).click();
+    await page.getByRole('button', {name: 'Channel of kettle 2.0'}).click();
+    await page.getByRole('button', {name: 'Take lab away'}).click();
+    await until(async () => await page.locator('.channel').count() === 0, 'it is gone');
+    assert.doesNotMatch(d.cli('channel'), /lab/);
+    assert.deepEqual(page.problems, []);
+    await Promise.all([d.stop(), page.context().close()]);
+  },
+
+  async 'depot: a job is given out, watched as it goes, and is history: filter, CSV, given out again'() {
+    const d = await serveDepot(['--anonymous', 'read,write,device,work']), from = newCard();
+    buildFolder(from, 'kettle', 'esp32c3', 20);
+    d.cli('add', path.join(from, 'kettle'), '--project', 'kettle', '--version', '1.0');
+    const page = await open(`${d.url}#jobs`), post = (where, body) => page.evaluate(([w, text]) => fetch(`api/v1/${w}`, {method: 'POST',
+      headers: {'Content-Type': 'application/json'}, body: text}).then(r => r.json()), [where, JSON.stringify(body)]);
+    await page.getByText('No job waits or runs').waitFor();
+    const give = async () => {
+      await page.getByRole('button', {name: 'New job…'}).click();
+      await page.getByRole('button', {name: 'Give out'}).click();
+      await page.locator('.entry').getByText('queued').first().waitFor();
+      return post('jobs/claim', {worker: '=cmd|"x"', chip: 'esp32c3'});
+    };
+    const report = (job, body) => post(`jobs/${job.id}/report`, {worker: '=cmd|"x"', attempt: job.attempt, ...body});
+    await page.getByRole('button', {name: 'New job…'}).click();
+    await accessible(page, 'a new job');
+    await page.keyboard.press('Escape');
+    const first = await give();
+    await page.locator('.entry').getByText('claimed').waitFor();
+    for (const done of [250, 700]) {
+      await report(first, {state: 'running', done, size: 1000});
+      await page.locator('.entry').getByText(`${done} B of 1000 B`).waitFor();
+      assert.equal(await page.getByRole('progressbar').evaluate(bar => bar.value), done);
+    }
+    await accessible(page, 'a running job');
+    await report(first, {state: 'failed', result: 'VERIFY', text: 'the flash, "kettle", differs', elapsed_ms: 5300, written: 2048});
+    await page.locator('.entry').getByText('failed', {exact: true}).waitFor();
+    assert.match(await page.locator('.entry').innerText(), /VERIFY[^]*differs/);
+    await report(await give(), {state: 'done', result: 'OK', elapsed_ms: 900, written: 10});
+    await page.getByRole('link', {name: 'History'}).click();
+    const entries = count => until(async () => await page.locator('#history > .entry').count() === count, `${count} entries`);
+    await entries(2);
+    await accessible(page, 'history of a depot');
+    await page.getByLabel('Result').selectOption('done');
+    await entries(1);
+    await page.getByLabel('Result').selectOption('');
+    await page.getByLabel('Find').fill('VERIFY');
+    await entries(1);
+    await page.getByLabel('Find').fill('nothing like it');
+    await page.getByText('No job that is over fits').waitFor();
+    await page.getByLabel('Find').fill('');
+    await entries(2);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', {name: 'Save as CSV'}).click();
+    const csv = await (await download).path();
+    const rows = JSON.parse(execFileSync('python3', ['-c', 'import csv,json,sys; print(json.dumps(list(csv.DictReader(open(sys.argv[1], newline="")))))', csv], {encoding: 'utf8'}));
+    assert.deepEqual(rows.map(r => [r.state, r.result, r.worker, r.text, r.written]),
+      [['done', 'OK', '\'=cmd|"x"', '', '10'], ['failed', 'VERIFY', '\'=cmd|"x"', 'the flash, "kettle", differs', '2048']]);
+    await page.getByRole('button', {name: `Give job ${first.id} out again`}).click();
+    await until(() => /queued/.test(d.cli('jobs')), 'it waits again');
+    await page.getByRole('link', {name: 'Jobs'}).click();
+    await page.getByRole('button', {name: /^Cancel job/}).click();
+    await page.locator('.entry').getByText('cancelled').waitFor();
+    await page.getByRole('link', {name: 'History'}).click();
+    await entries(3);
+    assert.deepEqual(page.problems, []);
+    await Promise.all([d.stop(), page.context().close()]);
+  },
+
+  async 'depot: many builds come in pages and are searched; its server restarted, the page shows what is there'() {
+    let d = await serveDepot(['--anonymous', 'read,write']);
+    const from = newCard(), {port} = new URL(d.url), page = await open(d.url);
+    buildFolder(from, 'kettle', 'esp32c3', 8);
+    await page.getByText('Nothing here yet').waitFor();
+    const app = [...fs.readFileSync(path.join(from, 'kettle/conformance.bin'))];
+    await page.evaluate(async bytes => {
+      const blob = body => fetch('api/v1/blobs', {method: 'PUT', body}).then(r => r.json()), image = await blob(new Uint8Array(bytes));
+      for (let i = 0; i < 104; i++) {
+        const data = await blob(`data ${i}`), files = [{sha256: image.sha256, name: 'a.bin', address: '0x10000'}, {sha256: data.sha256, name: 'd.bin', address: '0x200000', role: 'data'}];
+        await fetch('api/v1/builds', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({project: i % 2 ? 'pump' : 'kettle', version: `1.${i}`, files})});
+      }
+    }, app);
+    await page.reload();
+    await until(async () => await page.locator('.build').count() === 100, 'a page of them');
+    await page.getByRole('button', {name: 'More', exact: true}).click();
+    await until(async () => await page.locator('.build').count() === 104, 'all');
+    await page.getByLabel('Find').fill('1.77');
+    await until(async () => await page.locator('.build').count() === 1, 'the one that fits');
+    await page.getByLabel('Find').fill('no such thing');
+    await page.getByText('No build fits').waitFor();
+    await page.getByLabel('Find').fill('');
+    await until(async () => await page.locator('.build').count() >= 100, 'all again');
+    await d.stop('SIGKILL');
+    await page.getByText('what is shown may be out of date').waitFor();
+    d.cli('rm', 'pump@1.103');
+    d = {...d, ...await start(['depot', 'serve', '--listen', `127.0.0.1:${port}`, '--anonymous', 'read,write'], /(http:\/\/[\d.:]+\/)/, d.env)};
+    await page.getByText('connected', {exact: true}).waitFor();
+    await page.locator('.build').getByText('1.102').waitFor();
+    assert.equal(await page.locator('.build').getByText('1.103').count(), 0, 'what was removed meanwhile is not shown');
+    await Promise.all([d.stop(), page.context().close()]);
+  },
+
   async 'depot: tokens, and what they may'() {
-    const d = await serve(), page = await open(d.url);
+    const d = await serveDepot(), page = await open(d.url);
     const [read, write] = ['read', 'read,write'].map(scopes => /fd_\w+/.exec(d.cli('token', 'add', scopes.replace(',', '-'), '--scopes', scopes))[0]);
     await page.getByRole('textbox', {name: 'Token'}).fill('fd_wrong');
     await page.keyboard.press('Enter');

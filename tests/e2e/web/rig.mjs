@@ -62,6 +62,15 @@ export async function updater(card, ports, options = [], env = {}) {
   return {...it, url: `${url.origin}/`, whole: url.href};
 }
 
+let depots = 0;
+// A depot of its own on a free port; cli('add', ...) is ferry depot on the same database.
+export async function serveDepot(options = []) {
+  const env = {FERRY_DEPOT: path.join(work, `depot${++depots}.db`)};
+  const cli = (...args) => execFileSync(ferry, ['depot', ...args], {encoding: 'utf8', env: {...process.env, ...env}});
+  const it = await start(['depot', 'serve', '--listen', '127.0.0.1:0', ...options], /(http:\/\/[\d.:]+\/)/, env);
+  return {...it, url: it.match[1], cli, env};
+}
+
 export function buildFolder(card, name, kind = 'esp32c3', kilobytes = 64) {
   execFileSync('python3', [path.join(root, 'tests/e2e/build_folder.py'), kind, path.join(card, name), String(kilobytes)], {stdio: 'ignore'});
 }
