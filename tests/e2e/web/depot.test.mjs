@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import {buildFolder, chip, newCard, open, serveDepot, start, until, updater, work} from './rig.mjs';
 import {accessible, noSideways, shot} from './checks.mjs';
@@ -76,6 +77,50 @@ export default {
     await page.getByText('The depot does not answer').waitFor();
     await accessible(page, 'without its depot');
     await Promise.all([u.stop(), c.stop(), page.context().close()]);
+  },
+
+  async 'depot: an updater fetches a build out of it: shown with its bytes, stopped, then to the end'() {
+    const d = await serveDepot(['--anonymous', 'read']), from = newCard(), c = await chip('esp32c3', ['--time', 'fast']);
+    buildFolder(from, 'kettle', 'esp32c3', 600);
+    d.cli('add', path.join(from, 'kettle'));
+    const {port} = new URL(d.url);
+    let pace = 40; // milliseconds for 16 KB
+    const slow = http.createServer((request, response) => {
+      http.get({port, host: '127.0.0.1', path: request.url, headers: request.headers}, async inner => {
+        response.writeHead(inner.statusCode, inner.headers);
+        for await (const chunk of inner)
+          for (let at = 0; at < chunk.length; at += 16384) {
+            if (pace && request.url.includes('/blobs/')) await new Promise(resolve => { setTimeout(resolve, pace); });
+            if (response.destroyed) return;
+            response.write(chunk.subarray(at, at + 16384));
+          }
+        response.end();
+      }).on('error', () => response.destroy());
+    });
+    await new Promise(resolve => { slow.listen(0, '127.0.0.1', resolve); });
+    const u = await updater(newCard(), [c.url], ['--depot', `http://127.0.0.1:${slow.address().port}`], {FERRY_CACHE: path.join(work, 'slow-cache')});
+    const page = await open(u.url), other = await open(u.url);
+    await page.getByRole('button', {name: /^Flash conformance/}).click();
+    await page.locator('dialog summary').click();
+    await page.getByLabel('Way into the target').selectOption('rom');
+    await page.getByRole('dialog').getByRole('button', {name: 'Flash'}).click();
+    for (const p of [page, other]) {
+      await p.locator('.state').getByText('Fetching the firmware').waitFor();
+      await until(async () => /\d+ % · [\d.]+ KB of \d+ KB/.test(await p.locator('.detail').innerText()), 'its bytes are shown');
+    }
+    await accessible(page, 'while it is fetched');
+    await shot(page, 'fetching');
+    await other.getByRole('button', {name: /^Stop/}).click();
+    for (const p of [page, other]) await p.getByText('CANCELLED', {exact: true}).waitFor();
+    assert.match(await page.locator('.target').innerText(), /Nothing was erased or written/);
+    pace = 0;
+    await page.getByRole('button', {name: /^Try again/}).click();
+    await page.locator('.well').getByText('Done and proved').waitFor();
+    const app = fs.readFileSync(path.join(from, 'kettle/conformance.bin'));
+    assert.ok(fs.readFileSync(c.flash).subarray(0x10000, 0x10000 + app.length).equals(app));
+    slow.close();
+    slow.closeAllConnections();
+    await Promise.all([u.stop(), d.stop(), c.stop(), page.context().close(), other.context().close()]);
   },
 
   async 'depot: channels are set, moved and taken away; devices are named, follow a channel, are forgotten'() {
