@@ -527,7 +527,7 @@ void cmd_updater_screen_summary(struct cmd_updater_screen *self, const struct fe
         for (unsigned i = 0; i < self->count; i++)
             summary_row(self, &updater->ports[i]);
     }
-    if (updater->cfg.wait || self->count > 1)
+    if (updater->cfg.wait || self->count > 1 || updater->ok + updater->failed > 1)
         cli_display_line(&self->display, "%u well, %u failed, in %u.%u s", (unsigned)updater->ok,
                          (unsigned)updater->failed, (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
 }

@@ -127,7 +127,7 @@ static void not_found(struct updater_work *self, struct work_slot *slot, const s
     slot->next_ms = work_now_ms() + (self->cfg.wait ? LOOK_WAIT_MS : LOOK_MS);
     if (stays)
         return;
-    bool tell = !slot->told && !(self->cfg.wait && is_silence(fault));
+    bool tell = !slot->told && !(self->cfg.wait && is_silence(fault)) && fault->status != FERRY_ERR_CANCELLED;
     if (tell)
         work_say(self, (int)slot->index, true, "%.200s",
                  fault->status < 0 ? fault->what
@@ -446,12 +446,26 @@ bool updater_work_stop(struct updater_work *self, unsigned port)
 
 // ---- open and close ----
 
+// At the end there is one trial more for what is still to be told; nothing is waited for but that.
+static bool stopped(void *ctx)
+{
+    struct updater_work *self = ctx;
+    work_lock(self);
+    bool stop = self->stop && !self->last;
+    work_unlock(self);
+    return stop;
+}
+
 static int open_client(struct updater_work *self, struct ferry_fault *fault)
 {
     struct ferry_posix_error error;
     char name[FERRY_DEPOT_CLIENT_TEXT] = "";
-    struct ferry_posix_http_client_cfg posix = {
-        .ca_file = getenv("FERRY_CA"), .connect_ms = TIME_MS, .stall_ms = TIME_MS};
+    const char *ca = getenv("FERRY_CA");
+    struct ferry_posix_http_client_cfg posix = {.ca_file = ca && *ca ? ca : NULL,
+                                                .stop = stopped,
+                                                .stop_ctx = self,
+                                                .connect_ms = TIME_MS,
+                                                .stall_ms = TIME_MS};
     if (gethostname(name, sizeof name - 1) != 0 || !name[0])
         snprintf(name, sizeof name, "updater");
     struct ferry_depot_client_cfg cfg = {

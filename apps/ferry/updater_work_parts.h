@@ -105,6 +105,7 @@ struct updater_work {
     pthread_t thread;
     pthread_mutex_t mutex; // all below
     bool stop, reached;
+    bool last; // the thread tells what is still to be told
     uint32_t failures, retry_ms;
     struct ferry_fault fatal; // status 0 = none
     struct ferry_fault first; // check-in: of the first target that nothing was brought to, status 0 = none

@@ -331,6 +331,7 @@ static void serve(struct updater_work *self, struct work_slot *slot)
 
 static void last_words(struct updater_work *self)
 {
+    self->last = true;
     for (unsigned i = 0; i < self->cfg.port_count && !work_checks_in(self); i++)
         if (self->slots[i].phase == WORK_OVER && !self->slots[i].lost && report(self, &self->slots[i]) != 0) {
             const struct work_slot *slot = &self->slots[i];
