@@ -51,7 +51,7 @@ static int check_revision(struct ferry_cargo_work *work, const struct ferry_carg
 {
     const struct ferry_image *image = &work->image;
     unsigned have = work->target->revision, least = ferry_image_min_revision(image), most = image->max_revision;
-    if (image->format == FERRY_IMAGE_ESP8266 || !work->target->chip)
+    if (image->format == FERRY_IMAGE_ESP8266 || !work->target->chip || have == 0xFFFF)
         return FERRY_OK;
     if (have < least)
         return ferry_cargo_refuse(work, FERRY_ERR_IMAGE_REVISION, item, offset + 15,

@@ -66,7 +66,7 @@ static const char *name_at(const struct adding *a, uint32_t address, const char 
 
 static int take_plan(struct adding *a, const struct ferry_chip *chip)
 {
-    struct ferry_target target = {.chip = chip};
+    struct ferry_target target = {.chip = chip, .revision = 0xFFFF}; // for whichever one will be flashed
     struct ferry_cargo_options options = {.digest = &a->cli->put_digest};
     int status = ferry_cargo_plan(a->cargo, &target, &options, &a->plan, &a->cli->fault);
     for (size_t i = 0; status >= 0 && i < a->plan.count; i++) {

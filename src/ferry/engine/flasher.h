@@ -76,7 +76,7 @@ struct ferry_rom_job {
 // What CONNECT found. Valid after it has ended well.
 struct ferry_target {
     const struct ferry_chip *chip;
-    uint16_t revision; // major * 100 + minor, as in images
+    uint16_t revision; // major * 100 + minor, as in images; 0xFFFF = not known, fits everything
     uint8_t mac[6];
     bool mac_known;
     uint8_t xtal_mhz;    // 0 = unknown
