@@ -249,13 +249,14 @@ static void tell_fetch(struct cmd_updater_screen *self, unsigned port, const cha
     unsigned percent = size ? (unsigned)((uint64_t)done * 100 / size) : 0;
     if (!fetch_moved(p, file, percent))
         return;
+    bool begins = strcmp(p->file, file) != 0;
     p->fetch_percent = percent - percent % PERCENT_STEP;
     cJSON *object = port_object(self, port);
     cJSON_AddStringToObject(object, "file", file);
     cJSON_AddNumberToObject(object, "done", done);
     cJSON_AddNumberToObject(object, "size", size);
     cli_display_json(&self->display, "fetch", object);
-    if (!draws(self) && p->fetch_percent)
+    if (!draws(self) && !begins)
         say(self, port, "fetching %s, %u %%", file, p->fetch_percent);
     else if (!draws(self))
         say(self, port, "fetching %s", file);
