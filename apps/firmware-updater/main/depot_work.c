@@ -206,9 +206,9 @@ static void checked_in(unsigned port, uint32_t now_ms)
     if (a->verdict == FERRY_DEPOT_CLIENT_CURRENT)
         tell("%s: runs what it should: %s %s", name, a->build.project, a->build.version);
     else
-        tell("%s: the depot has nothing for it; point a channel of its project at a build (ferry depot channel), and "
-             "set depot.project and depot.channel for targets that are new there",
-             name);
+        tell("%s: the depot has nothing for it (project %s, channel %s): point a channel of its project at a build "
+             "(ferry depot channel); depot.project and depot.channel count for targets that are new there",
+             name, a->project[0] ? a->project : "not known", a->channel[0] ? a->channel : "none");
     memcpy(w->done_mac, w->device.mac, sizeof w->done_mac);
     rest(w, DONE, now_ms, LOOK_MS);
 }
