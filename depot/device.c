@@ -81,7 +81,7 @@ int ferry_depot_device_chip(struct ferry_depot *self, const char *given, char ou
         }
     }
     return best ? FERRY_OK
-                : ferry_depot_engine_fail(self, FERRY_ERR_UNKNOWN_CHIP, "esp32, esp32c3, esp32s3, ...: ferry chips",
+                : ferry_depot_engine_fail(self, FERRY_ERR_UNKNOWN_CHIP, "esp32, esp32s3, esp32c3 and so on",
                                           "'%.40s' is no chip that this program knows", given ? given : "");
 }
 
@@ -115,7 +115,9 @@ static int rows(struct ferry_depot *self, int run_status, struct ferry_depot_dev
 
 static int no_device(struct ferry_depot *self, const char *mac)
 {
-    return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_MISSING, "", "the depot has never seen a device %s", mac);
+    return ferry_depot_engine_fail(self, FERRY_ERR_STORAGE_MISSING,
+                                   "see: ferry depot devices; with its chip one is made: devices set MAC --chip CHIP",
+                                   "the depot has never seen a device %s", mac);
 }
 
 int ferry_depot_device_get(struct ferry_depot *self, const char *mac, struct ferry_depot_device *out)

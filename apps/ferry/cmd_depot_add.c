@@ -269,6 +269,8 @@ static int nothing(struct cli_depot *cli, const struct ferry_cargo_list *list, c
 static int add_path(struct cli_depot *cli, const char *path, struct ferry_cargo_list *list)
 {
     int status = ferry_cargo_scan(path, list, &cli->fault);
+    if (status == FERRY_ERR_STORAGE_MISSING)
+        ferry_fault_hint(&cli->fault, "check the name");
     if (status >= 0 && list->count == 0)
         status = nothing(cli, list, path);
     for (size_t i = 0; status >= 0 && list->count && i < list->refused_count; i++) {

@@ -165,6 +165,8 @@ static int set_device(struct cli_depot *self, const char *mac)
     if (l && ferry_depot_now(self->depot, &l->now_ms) >= 0) {
         l->cli = self;
         show_device(l, &device);
+        if (o->channel && *o->channel && *device.wants && !target_of(l, &device))
+            cli_display_warning(&self->display, "that channel points at no build of its project and chip yet");
     }
     free(l);
     return 0;

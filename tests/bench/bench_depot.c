@@ -1,11 +1,13 @@
 // The depot's figures: 1,000 firmwares of 1 MiB in SQLite. How long a list takes; how fast pieces are read, against a
 // plain file with the same bytes read the same way (16 KB at a time through struct ferry_source, warm, the two in
-// turns, opening and closing included); how much memory it takes to store, list, read and check them all.
+// turns, opening and closing included); how much memory it takes to store, list, read and check them all. And how many
+// devices a second can check in, with SQLite and with a PostgreSQL that writes to the disk (fsync).
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -202,6 +204,79 @@ static void check_all(struct depot_rig *rig, const int64_t *ids)
         true);
 }
 
+// ---- check-ins ----
+
+enum { CHECKERS = 8, DEVICES = 2000 };
+#define CHECK_SECONDS 2.0
+
+static uint32_t check_in(struct depot_rig *rig, uint32_t seed)
+{
+    struct ferry_depot *depot = depot_rig_open(rig);
+    struct ferry_depot_device in = {.chip = "esp32", .project = "bench", .version = "1", .channel = "stable"};
+    struct ferry_depot_build build;
+    enum ferry_depot_answer answer;
+    uint32_t count = 0;
+    for (double start = seconds(); seconds() - start < CHECK_SECONDS; count++) {
+        seed = seed * 1664525u + 1013904223u;
+        unsigned device = (seed >> 8) % DEVICES;
+        snprintf(in.mac, sizeof in.mac, "24:0a:c4:00:%02x:%02x", device >> 8, device & 255u);
+        if (ferry_depot_checkin(depot, &in, &answer, &build) < 0 || answer != FERRY_DEPOT_UPDATE)
+            stop("a check-in went wrong");
+    }
+    ferry_depot_close(depot);
+    return count;
+}
+
+// How many a second, all processes together.
+static double check_ins(struct depot_rig *rig, uint32_t processes)
+{
+    int ends[2];
+    uint32_t count, all = 0;
+    if (ferry_depot_channel_set(rig->depot, "stable", depot_rig_build(rig, "bench", "2", "esp32", 1000, 1)) < 0 ||
+        pipe(ends) != 0)
+        stop("cannot prepare check-ins");
+    ferry_depot_close(rig->depot);
+    rig->depot = 0;
+    for (uint32_t i = 0; i < processes; i++)
+        if (fork() == 0) {
+            count = check_in(rig, i + 1);
+            _exit(write(ends[1], &count, sizeof count) == sizeof count ? 0 : 1);
+        }
+    for (uint32_t i = 0; i < processes; i++) {
+        if (read(ends[0], &count, sizeof count) != sizeof count)
+            stop("a process that checks in has gone");
+        all += count;
+    }
+    while (wait(0) > 0)
+        ;
+    close(ends[0]);
+    close(ends[1]);
+    return all / CHECK_SECONDS;
+}
+
+static void check_in_by_postgres(void)
+{
+    void *state = 0;
+    if (depot_rig_postgres(&state) != 0 || depot_rig_fresh(&state) != 0)
+        stop("cannot begin with PostgreSQL");
+    depot_rig_sql(state, 0, 0, "ALTER SYSTEM SET fsync = on"); // as real ones have it
+    depot_rig_sql(state, 0, 0, "SELECT pg_reload_conf()");
+    double rate = check_ins(state, CHECKERS);
+    row("depot: check-ins with PostgreSQL, 8 processes", rate, "/s", ">= 1000", rate >= 1000);
+    depot_rig_done(&state);
+    depot_rig_end(&state);
+}
+
+static void check_in_by_sqlite(void)
+{
+    void *state = 0;
+    if (depot_rig_sqlite(&state) != 0 || depot_rig_fresh(&state) != 0)
+        stop("cannot begin");
+    row("depot: check-ins with SQLite, one process", check_ins(state, 1), "/s", "", true);
+    depot_rig_done(&state);
+    depot_rig_end(&state);
+}
+
 int main(int argc, char **argv)
 {
     void *state = 0;
@@ -219,10 +294,12 @@ int main(int argc, char **argv)
     check_all(state, ids);
     double mb = peak_mb();
     row("depot: most resident memory of all that", mb, "MB", "< 32", mb < 32);
-    fprintf(out, "\n]\n");
-    fclose(out);
     free(bytes);
     depot_rig_done(&state);
     depot_rig_end(&state);
+    check_in_by_sqlite();
+    check_in_by_postgres();
+    fprintf(out, "\n]\n");
+    fclose(out);
     return all_hold ? 0 : 1;
 }
