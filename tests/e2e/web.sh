@@ -14,4 +14,4 @@ if [ -z "$CHROMIUM" ] || [ ! -d "$ROOT/tests/e2e/web/node_modules/playwright-cor
     echo "web: Chromium or tests/e2e/web/node_modules is missing: make setup" >&2
     exit 1
 fi
-exec timeout 600 node "$ROOT/tests/e2e/web/run.mjs" "$@"
+exec timeout 840 node "$ROOT/tests/e2e/web/run.mjs" "$@"

@@ -26,7 +26,8 @@ sed "s#url: /api/v1#url: $URL/api/v1#" "$ROOT/docs/protocol/updater-api.yaml" >"
 # /events never ends, and /depot/builds has no depot here (tests/e2e/web has both). positive_data_acceptance is left out:
 # most ids that fit their pattern do not exist.
 SCHEMATHESIS=$ROOT/.venv/bin/schemathesis
-[ -x "$SCHEMATHESIS" ] || SCHEMATHESIS=$(command -v schemathesis)
+[ -x "$SCHEMATHESIS" ] || SCHEMATHESIS=$(command -v schemathesis) ||
+    { echo "web_openapi: schemathesis is missing: make setup" >&2; exit 1; }
 timeout 300 "$SCHEMATHESIS" run "$WORK/api.yaml" --url "$URL/api/v1" -H "Authorization: Bearer secret" \
     --exclude-path /events --exclude-path /depot/builds --exclude-checks positive_data_acceptance \
     --max-examples "${EXAMPLES:-8}" --seed "${SEED:-1}" --request-timeout 10 --no-color >"$WORK/log" 2>&1 ||
