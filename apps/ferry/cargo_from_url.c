@@ -142,6 +142,31 @@ static void fit_hint(struct ferry_fault *fault)
         ferry_fault_hint(fault, "the trouble is the server's: its log may say more; nothing was written to a target");
 }
 
+// The depot has builds for several chips, and which one is connected is not known yet: all of them, as a depot on this
+// computer gives them.
+static int take_each(const char *url, const struct ferry_http_client *io, struct fetching *fetching,
+                     struct ferry_cargo_list *list, struct ferry_fault *fault)
+{
+    struct ferry_cargo_list *one = calloc(1, sizeof *one);
+    struct ferry_download got;
+    size_t count;
+    const struct ferry_chip *chips = ferry_chip_table(&count);
+    int status = one ? FERRY_OK : ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, "", "out of memory");
+    for (size_t i = 0; status >= 0 && i < count; i++) {
+        status = fetch(url, chips[i].id, io, fetching, &got, fault);
+        if (status >= 0)
+            status = take(&got, one, fault);
+        else
+            one->count = 0;
+        if (status == FERRY_ERR_STORAGE_MISSING) // not for this chip
+            status = FERRY_OK;
+        for (size_t k = 0; status >= 0 && k < one->count && list->count < FERRY_CARGO_LISTED; k++)
+            list->items[list->count++] = one->items[k];
+    }
+    free(one);
+    return status;
+}
+
 int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
                            struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
@@ -156,13 +181,16 @@ int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_fr
         return ferry_fault_set(fault, status, "", "%s", error.what);
     struct ferry_http_client io = ferry_posix_http_client(client);
     status = fetch(url, chip, &io, &fetching, &got, fault);
+    if (status >= 0)
+        status = take(&got, list, fault);
+    else if (status == FERRY_ERR_AMBIGUOUS && is_depot(url) && !ferry_chip_by_id(chip))
+        status = take_each(url, &io, &fetching, list, fault);
     ferry_posix_http_client_free(client);
     if (status < 0) {
         fit_hint(fault);
         cargo_from_url_hide(fault);
-        return status;
     }
-    return take(&got, list, fault);
+    return status;
 }
 
 int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault)

@@ -135,6 +135,11 @@ flash() { rm -rf cache; "$FERRY" flash --port "$VCHIP" --chip esp32c3 --from "$1
 export FERRY_TOKEN=$TOKEN
 check 'flash: the depot behind nginx' flash "depot:https://localhost:$NGINX/conformance@stable"
 check 'flash: the depot behind haproxy' flash "depot:https://localhost:$HAPROXY/conformance@stable"
+# Builds for two chips under one name: the connected one's is taken.
+python3 "$ROOT/tests/e2e/build_folder.py" esp32s3 other 60 1.0
+"$FERRY" depot add other --quiet
+rm -rf cache
+check 'flash: for several chips' "$FERRY" flash --port "$VCHIP" --from "depot:$URL/conformance@1.0"
 check 'flash: nginx, with gzip' flash "https://localhost:$NGINX/www/build/flasher_args.json"
 check 'flash: a server without ranges' flash "http://127.0.0.1:$PLAIN/build/flasher_args.json"
 check 'flash: from https to http is refused' sh -c "! '$FERRY' flash --port '$VCHIP' --chip esp32c3 --from https://localhost:$NGINX/down/flasher_args.json"
