@@ -137,13 +137,50 @@ try_all() {
     depot 0 jobs cancel 1
     depot 0 jobs --state cancelled
     says '24:0a:c4:00:01:10'
+    # Jobs and devices.
+    depot 0 jobs --state failed,cancelled
+    says '24:0a:c4:00:01:10'
+    depot 2 jobs --state lost
+    depot 6 devices set 24:0A:C4:00:01:12 --name nobody
+    says '--chip CHIP'
+    depot 0 devices set 24:0A:C4:00:01:12 --chip ESP32-C3 --project conformance --channel stable --name 'lab ☃'
+    says '-> 1.0'
+    depot 0 devices --project conformance --json
+    check 'a device' test "$(value mac)/$(value chip)/$(value name)/$(value assigned)" = '24:0a:c4:00:01:12/esp32c3/lab ☃/True'
+    depot 0 devices --unseen 3
+    says 'never'
+    depot 2 devices set 240ac4000112 --release --channel beta
+    depot 2 devices set 240ac4000112
+    depot 2 devices --name x
+    depot 0 devices set 240ac4000112 --channel nowhere
+    says 'points at no build'
+    depot 0 devices rm 24-0a-c4-00-01-12
+    depot 6 devices rm 24-0a-c4-00-01-12
     depot 0 token add bench --scopes read,work --days 3 --json
     secret=$(value secret)
     check 'a secret' test ${#secret} -eq 51
     depot 0 token
     check 'it is shown once' test "$(grep -c "$secret" "$WORK/out")" -eq 0
-    depot 0 token rm 1
-    depot 0 rm '#1' '#2' '#3' '#4' '#5' --force
+    depot 6 token rm nobody
+    depot 0 token rm bench
+    check 'gone' test "$(sql 'SELECT count(*) FROM token')" -eq 0
+
+    # Old ones go, what is used stays; a note can be said later.
+    depot 0 add "$WORK/a" --note 'said later' --version 9
+    says 'change nothing'
+    depot 0 list --search 'SAID LATER'
+    says '#1'
+    depot 0 channel stable conformance@1.0 --chip esp32
+    depot 0 rm --keep 1 --dry-run --json
+    check 'nothing has gone' test "$(sql 'SELECT count(*) FROM build')" -eq 5
+    depot 2 rm --keep 1 '#1'
+    depot 0 channel rm beta conformance
+    depot 0 rm --keep 1 --project conformance
+    says 'stay'
+    check 'the newest of each chip, and what channels point at' test "$(sql 'SELECT count(*) FROM build')" -eq 4
+    depot 0 add "$WORK/b"
+    depot 0 compact
+    depot 0 rm '#1' '#3' '#4' '#5' '#6' --force
     check 'nothing is left' test "$(sql 'SELECT (SELECT count(*) FROM chunk) + (SELECT count(*) FROM blob) + (SELECT count(*) FROM channel)')" -eq 0
     depot 0 migrate --json
     check 'it says what it is' test "$(value engine)/$(value builds)" = "$1/0"
@@ -160,6 +197,15 @@ trap 'kill $PID $SENDER $RELAY 2>/dev/null; "$ROOT/tests/support/postgres.sh" st
 FERRY_DEPOT=$("$ROOT/tests/support/postgres.sh" url "$CLUSTER")
 DAMAGE="UPDATE chunk SET bytes = set_byte(bytes, 70, get_byte(bytes, 70) # 255) WHERE id IN (SELECT blob * 65536 + 1 FROM file WHERE build = 1 AND role = 'app')"
 try_all postgresql
+
+# The same build twice at once, in an empty place: it is there once.
+for i in 1 2 3 4; do
+    timeout 60 "$FERRY" depot add "$WORK/a" --depot "$WORK/once/depot.db" >"$WORK/out.$i" 2>&1 &
+    ADDS="${ADDS:-} $!"
+done
+for one in $ADDS; do check "added at once: $(cat "$WORK"/out.*)" wait "$one"; done
+check 'it is there once' test "$(sqlite3 "$WORK/once/depot.db" 'SELECT count(*) FROM build')" -eq 1
+check 'and its files once' test "$(sqlite3 "$WORK/once/depot.db" 'SELECT count(*) FROM blob')" -eq 3
 
 # The option goes before the environment; a reader who may not write.
 depot 0 add "$WORK/a" --depot "$WORK/open/named.db" --channel stable
