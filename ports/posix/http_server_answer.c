@@ -46,7 +46,8 @@ static int read_some(struct http_server_request *request, uint8_t *buf, size_t c
         int n = answer->read(answer->ctx, buf, cap);
         if (n != 0 || answer->length >= 0)
             return n;
-        if (atomic_load(&request->server->stopping))
+        // Who has closed its side of a stream has gone, and takes up somebody else's place.
+        if (atomic_load(&request->server->stopping) || (request->link && http_server_gone(request->link->fd)))
             return FERRY_HTTP_OVER;
         if (http_server_park(request, seen))
             return 0;

@@ -4,11 +4,15 @@
 // connection has a deadline as well: for the head as a whole, and for bodies and answers by the bytes that have passed.
 // Cutting is shutdown() of the socket: the library finds it closed and frees all that hangs on it. The descriptor is
 // ours to touch until the library has called us with NOTIFY_CLOSED, which it does before it closes it.
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "ports/posix/http_server_parts.h"
+
+#define CLOSED_MS 1000 // after which a connection without a request is looked at
 
 int64_t http_server_now(void)
 {
@@ -65,6 +69,7 @@ void http_server_connection(void *cls, struct MHD_Connection *connection, void *
     }
     link->fd = info->connect_fd;
     link->deadline_ms = http_server_now() + self->cfg.head_ms;
+    link->idle_ms = http_server_now();
     http_server_tls_use(self, connection, link);
     link_add(self, link);
 }
@@ -75,12 +80,51 @@ void http_server_limit(struct http_server_request *request, int64_t deadline_ms)
         return;
     pthread_mutex_lock(&request->server->guard);
     request->link->deadline_ms = deadline_ms;
+    request->link->idle_ms = 0;
+    pthread_mutex_unlock(&request->server->guard);
+}
+
+void http_server_idle(struct http_server_request *request)
+{
+    int64_t now = http_server_now();
+    if (!request->link)
+        return;
+    // The next request on this connection: a while of silence, then a head in its time.
+    pthread_mutex_lock(&request->server->guard);
+    request->link->deadline_ms = now + request->server->cfg.idle_ms + request->server->cfg.head_ms;
+    request->link->idle_ms = now;
     pthread_mutex_unlock(&request->server->guard);
 }
 
 int64_t http_server_by(const struct ferry_posix_http_server *self, int64_t since_ms, uint64_t bytes)
 {
     return since_ms + self->cfg.idle_ms + (int64_t)(bytes / self->cfg.least_rate * 1000);
+}
+
+bool http_server_gone(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+// All that the peer has sent was read.
+static bool drained(int fd)
+{
+    int waiting = 0;
+    return ioctl(fd, FIONREAD, &waiting) == 0 && waiting == 0;
+}
+
+// The library hears of a peer that has closed its side only while it reads, and misses it when that came along with the
+// last bytes of a request: such a connection would stay for the idle time. One that has nothing under way is ended.
+static void cut_closed(struct ferry_posix_http_server *self, int64_t now)
+{
+    pthread_mutex_lock(&self->guard);
+    for (struct http_server_link *link = self->links; link; link = link->next)
+        if (link->idle_ms && now - link->idle_ms >= CLOSED_MS && http_server_gone(link->fd) && drained(link->fd)) {
+            link->idle_ms = 0;
+            shutdown(link->fd, SHUT_RDWR);
+        }
+    pthread_mutex_unlock(&self->guard);
 }
 
 static void cut_late(struct ferry_posix_http_server *self, int64_t now)
@@ -104,6 +148,7 @@ void http_server_tick(struct ferry_posix_http_server *self)
     cut_late(self, now);
     if (now - self->woken_ms >= 1000) {
         self->woken_ms = now;
+        cut_closed(self, now);
         ferry_posix_http_server_wake(self);
     }
 }

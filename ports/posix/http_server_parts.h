@@ -19,6 +19,7 @@ struct http_server_tls;
 struct http_server_link {
     int fd;
     int64_t deadline_ms;         // 0 = none
+    int64_t idle_ms;             // since when no request is under way, 0 = one is
     struct http_server_tls *tls; // that it was begun with; NULL = the first, which is the library's
     struct http_server_link *next, *prev;
 };
@@ -96,9 +97,13 @@ void http_server_connection(void *cls, struct MHD_Connection *connection, void *
                             enum MHD_ConnectionNotificationCode code);
 // The peer has until then, 0 = no limit.
 void http_server_limit(struct http_server_request *request, int64_t deadline_ms);
+// The request is over.
+void http_server_idle(struct http_server_request *request);
 // The time at which `bytes` must have passed that began at since_ms.
 int64_t http_server_by(const struct ferry_posix_http_server *self, int64_t since_ms, uint64_t bytes);
 void http_server_tick(struct ferry_posix_http_server *self);
+// The peer has closed its side.
+bool http_server_gone(int fd);
 // True: the request is suspended, and its reader is called again later. False: there was a wake since `seen`.
 bool http_server_park(struct http_server_request *request, unsigned seen);
 unsigned http_server_wakes(struct ferry_posix_http_server *self);

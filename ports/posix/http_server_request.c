@@ -246,8 +246,7 @@ void http_server_completed(void *cls, struct MHD_Connection *connection, void **
     tell_log(request, code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !request->failed);
     if (request->filled && request->answer.close)
         request->answer.close(request->answer.ctx);
-    // The next request on this connection: a while of silence, then a head in its time.
-    http_server_limit(request, http_server_now() + self->cfg.idle_ms + self->cfg.head_ms);
+    http_server_idle(request);
     atomic_fetch_add(&self->served, 1);
     atomic_fetch_sub(&self->requests, 1);
     free(request->target);

@@ -140,6 +140,43 @@ static void many_parameters_are_refused_at_once(void **state)
     served_end(&served);
 }
 
+static bool ends_within(int fd, int64_t ms)
+{
+    char rest[4096];
+    int64_t begun = served_now_ms();
+    while (recv(fd, rest, sizeof rest, 0) > 0)
+        continue;
+    return served_now_ms() - begun < ms;
+}
+
+// They stayed for the idle time, thirty seconds, when the close came along with the request; streams until the next
+// sign of life had gone unheard.
+static void who_has_closed_its_side_is_let_go(void **state)
+{
+    struct served served;
+    struct ferry_posix_http_server_stats stats;
+    (void)state;
+    served_start(&served, &two_threads);
+    for (int i = 0; i < 6; i++) {
+        int fd = http_probe_connect(served.port);
+        const char *request = i == 5 ? SERVED_GET("/events") : SERVED_GET("/show");
+        http_probe_say(fd, request, strlen(request));
+        if (i % 2)
+            usleep(20000);
+        shutdown(fd, SHUT_WR);
+        assert_true(ends_within(fd, 8000));
+        close(fd);
+    }
+    for (int i = 0; i < 8000; i++) {
+        ferry_posix_http_server_stats(served.server, &stats);
+        if (stats.connections == 0)
+            break;
+        usleep(1000);
+    }
+    assert_int_equal(stats.connections, 0);
+    served_end(&served);
+}
+
 static void let_in_time(int fd, const char *trickle)
 {
     int64_t start = served_now_ms();
@@ -217,6 +254,7 @@ int main(void)
         cmocka_unit_test(too_large_a_head_is_refused),
         cmocka_unit_test(slow_peers_are_cut_off),
         cmocka_unit_test(many_parameters_are_refused_at_once),
+        cmocka_unit_test(who_has_closed_its_side_is_let_go),
         cmocka_unit_test(connections_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
