@@ -78,6 +78,7 @@ static void job_ended(void *ctx, unsigned port, struct ferry_job *job, const str
         bench_ports_release(port);
     if (looks) { // nobody has asked for it
         tell_clear(port);
+        network_tell_seen(port, job, outcome);
         return;
     }
     if (job) {

@@ -239,6 +239,14 @@ void network_tell_fetching(unsigned port, const char *file, uint64_t done, uint6
         ferry_web_tell_fetching(net.web, port, file, done, size);
 }
 
+void network_tell_seen(unsigned port, const struct ferry_job *job, const struct ferry_updater_outcome *outcome)
+{
+    if (net.web && job && outcome->fault.status >= 0)
+        ferry_web_tell_seen(net.web, port, job, &outcome->running);
+    else if (net.web)
+        ferry_web_tell_gone(net.web, port);
+}
+
 void network_tell_event(unsigned port, const struct ferry_job_event *event)
 {
     if (net.web)

@@ -20,6 +20,8 @@ void network_lock(void);
 void network_unlock(void);
 void network_tell_card(const struct ferry_fault *fault);
 void network_tell_job(unsigned port, const struct ferry_job *job);
+// A look that nobody on the page has asked for.
+void network_tell_seen(unsigned port, const struct ferry_job *job, const struct ferry_updater_outcome *outcome);
 // A build for the port's job is on its way; file NULL = not any more.
 void network_tell_fetching(unsigned port, const char *file, uint64_t done, uint64_t size);
 void network_tell_event(unsigned port, const struct ferry_job_event *event);
@@ -55,6 +57,11 @@ static inline void network_tell_job(unsigned port, const struct ferry_job *job)
 static inline void network_tell_fetching(unsigned port, const char *file, uint64_t done, uint64_t size)
 {
     (void)port, (void)file, (void)done, (void)size;
+}
+static inline void network_tell_seen(unsigned port, const struct ferry_job *job,
+                                     const struct ferry_updater_outcome *outcome)
+{
+    (void)port, (void)job, (void)outcome;
 }
 static inline void network_tell_event(unsigned port, const struct ferry_job_event *event)
 {
