@@ -55,6 +55,11 @@ static const struct cli_depot_command commands[] = {
      cli_depot_token},
     {"migrate", "[OPTIONS]", "Makes a depot, or brings its schema up to date, and says what it holds.", "", false,
      cli_depot_migrate},
+    {"copy", "DEPOT [OPTIONS]",
+     "Copies builds with their notes and channels, and the devices' names and channels, into another depot: a file, "
+     "or\n"
+     "postgresql://USER@HOST/NAME. Jobs and tokens stay behind. Done again, it copies what has come since.",
+     "cp", true, cli_depot_copy},
     {"compact", "[OPTIONS]",
      "Gives the room of removed builds back to the disk, by writing everything anew. Nobody can write meanwhile.", "",
      true, cli_depot_compact},

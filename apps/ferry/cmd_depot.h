@@ -78,6 +78,7 @@ int cli_depot_jobs(struct cli_depot *self);
 int cli_depot_token(struct cli_depot *self);
 int cli_depot_migrate(struct cli_depot *self);
 int cli_depot_compact(struct cli_depot *self);
+int cli_depot_copy(struct cli_depot *self);
 
 // ferry depot serve: options and help of its own. argv[0] is "serve".
 int cmd_depot_serve(int argc, char **argv);

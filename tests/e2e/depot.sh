@@ -165,6 +165,26 @@ try_all() {
     depot 0 token rm bench
     check 'gone' test "$(sql 'SELECT count(*) FROM token')" -eq 0
 
+    # Into another depot and back: nothing is lost, nothing is there twice.
+    depot 0 devices set 24:0a:c4:00:01:12 --chip esp32c3 --project conformance --channel stable --name lab
+    rm -rf "$WORK/second" "$WORK/third"
+    depot 0 copy "$WORK/second/depot.db"
+    depot 0 copy "$WORK/second/depot.db" --json
+    check 'known all' test "$(value builds)/$(value known)" = 0/5
+    depot 0 copy "$WORK/third/depot.db" --depot "$WORK/second/depot.db"
+    depot 0 check --depot "$WORK/third/depot.db"
+    depot 0 devices --depot "$WORK/third/depot.db"
+    says ' lab'
+    for one in "$FERRY_DEPOT" "$WORK/third/depot.db"; do
+        timeout 60 "$FERRY" depot list --json --depot "$one" | sed 's/"added_ms":[0-9]*//; s/"id":[0-9]*//'
+        timeout 60 "$FERRY" depot channel --json --depot "$one" | sed 's/"changed_ms":[0-9]*//; s/"build":[0-9]*//'
+    done >"$WORK/both"
+    half=$(($(wc -l <"$WORK/both") / 2))
+    check 'the same in both' cmp <(head -n $half "$WORK/both") <(tail -n $half "$WORK/both")
+    check 'and not nothing' test $half -eq 8
+    depot 2 copy
+    depot 0 devices rm 24:0a:c4:00:01:12
+
     # Old ones go, what is used stays; a note can be said later.
     depot 0 add "$WORK/a" --note 'said later' --version 9
     says 'change nothing'
