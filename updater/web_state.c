@@ -126,6 +126,16 @@ static void adopt_job(struct ferry_web *self, struct ferry_web_port *port, unsig
     port->command = (struct ferry_web_command){.port = index};
 }
 
+// Ends what was done under the lock; seq, if not NULL, is of what has changed.
+static void unlock_telling(struct ferry_web *self, uint32_t *seq)
+{
+    if (seq)
+        ferry_web_changed(self, seq);
+    ferry_web_unlock(self);
+    if (seq)
+        ferry_web_wake(self);
+}
+
 static void forget_running(struct ferry_web_port *port)
 {
     port->who.running[0] = port->who.running_version[0] = port->who.slot[0] = 0;
@@ -211,13 +221,7 @@ void ferry_web_tell_job(struct ferry_web *self, unsigned index, const struct fer
         take_plan(port, job);
     }
     moved = !port->fetching[0] && take_progress(port, job);
-    if (changed)
-        ferry_web_changed(self, &port->seq);
-    else if (moved)
-        ferry_web_changed(self, &port->progress_seq);
-    ferry_web_unlock(self);
-    if (changed || moved)
-        ferry_web_wake(self);
+    unlock_telling(self, changed ? &port->seq : moved ? &port->progress_seq : NULL);
 }
 
 // True when it is worth telling.
@@ -245,13 +249,7 @@ void ferry_web_tell_fetching(struct ferry_web *self, unsigned index, const char 
         moved = take_fetched(port, done, size);
     else
         port->told = 0;
-    if (changed)
-        ferry_web_changed(self, &port->seq);
-    else if (moved)
-        ferry_web_changed(self, &port->progress_seq);
-    ferry_web_unlock(self);
-    if (changed || moved)
-        ferry_web_wake(self);
+    unlock_telling(self, changed ? &port->seq : moved ? &port->progress_seq : NULL);
 }
 
 void ferry_web_tell_event(struct ferry_web *self, unsigned index, const struct ferry_job_event *event)
@@ -311,11 +309,7 @@ void ferry_web_tell_seen(struct ferry_web *self, unsigned index, const struct fe
         take_running(port, running);
     }
     bool changed = memcmp(&before, &port->who, sizeof before) != 0;
-    if (changed)
-        ferry_web_changed(self, &port->seq);
-    ferry_web_unlock(self);
-    if (changed)
-        ferry_web_wake(self);
+    unlock_telling(self, changed ? &port->seq : NULL);
 }
 
 void ferry_web_tell_gone(struct ferry_web *self, unsigned index)
@@ -324,11 +318,7 @@ void ferry_web_tell_gone(struct ferry_web *self, unsigned index)
     ferry_web_lock(self);
     bool known = port->who.chip[0] != 0;
     memset(&port->who, 0, sizeof port->who);
-    if (known)
-        ferry_web_changed(self, &port->seq);
-    ferry_web_unlock(self);
-    if (known)
-        ferry_web_wake(self);
+    unlock_telling(self, known ? &port->seq : NULL);
 }
 
 void ferry_web_tell_card(struct ferry_web *self, const struct ferry_fault *fault)

@@ -7,8 +7,11 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ferry/base/status.h"
+
+const char *const web_rig_ports[3] = {"/dev/ttyUSB0", "socket://<script>alert(1)</script>:1", "\xff\x01\"\\"};
 
 static int64_t utc(void *ctx)
 {
@@ -76,6 +79,13 @@ struct web_rig *web_rig_new(const struct ferry_web_cfg *cfg, const char *json)
     return rig;
 }
 
+struct web_rig *web_rig_bench(const char *token)
+{
+    struct ferry_web_cfg cfg = {
+        .name = "bench <1>", .token = token, .port_count = 3, .port_names = web_rig_ports, .rom = true, .start = true};
+    return web_rig_new(&cfg, NULL);
+}
+
 void web_rig_restart(struct web_rig *rig, const struct ferry_web_cfg *cfg)
 {
     ferry_web_free(rig->web);
@@ -97,4 +107,12 @@ void web_rig_look(struct web_rig *rig)
     int status = ferry_card_open(&rig->card, rig->dir, NULL, &fault);
     ferry_web_unlock(rig->web);
     ferry_web_tell_card(rig->web, status < 0 ? &fault : NULL);
+}
+
+void web_rig_tell(struct web_rig *rig, unsigned port, enum ferry_job_state state)
+{
+    static struct ferry_job job;
+    memset(&job, 0, sizeof job);
+    job.state = state;
+    ferry_web_tell_job(rig->web, port, &job);
 }

@@ -1,6 +1,5 @@
 // The web API's requests: who may, what is told, what is asked of the updater. The outside anchors: the Fetch
-// Standard's and RFC 6750's headers (Origin, Sec-Fetch-Site, Authorization), the event-stream format of the HTML
-// Standard (taken apart here by its rules), cJSON as the reader of every answer.
+// Standard's and RFC 6750's headers (Origin, Sec-Fetch-Site, Authorization), cJSON as the reader of every answer.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,15 +16,6 @@
 #include "tests/support/web_rig.h"
 #include "updater/web_json.h"
 
-static const char *const port_names[] = {"/dev/ttyUSB0", "socket://<script>alert(1)</script>:1", "\xff\x01\"\\"};
-
-static struct web_rig *rig_new(const char *token)
-{
-    struct ferry_web_cfg cfg = {
-        .name = "bench <1>", .token = token, .port_count = 3, .port_names = port_names, .rom = true, .start = true};
-    return web_rig_new(&cfg, NULL);
-}
-
 static int status_of(struct web_rig *rig, const struct web_probe *probe)
 {
     struct web_probe_answer answer = web_probe_call(rig->web, probe);
@@ -41,7 +31,7 @@ static int status_of(struct web_rig *rig, const struct web_probe *probe)
 static void test_the_token(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new("correct horse");
+    struct web_rig *rig = web_rig_bench("correct horse");
     static const struct {
         const char *authorization;
         int status;
@@ -89,7 +79,7 @@ static void test_the_token(void **state)
 static void test_other_web_pages_cannot_use_this_browser(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     static const struct {
         const char *host, *origin, *site;
         int status;
@@ -139,7 +129,7 @@ static void test_other_web_pages_cannot_use_this_browser(void **state)
 static void test_what_there_is_not(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     static const struct {
         const char *method, *path;
         int status;
@@ -179,7 +169,7 @@ static void test_what_there_is_not(void **state)
 static void test_the_page_brings_nothing_from_elsewhere(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new("t");
+    struct web_rig *rig = web_rig_bench("t");
     struct web_probe_answer page = web_probe_get(rig->web, "/", 200);
     const char *policy = web_probe_header(&page, "Content-Security-Policy");
     assert_non_null(strstr(policy, "default-src 'none'"));
@@ -214,7 +204,7 @@ static void expect_start(struct web_rig *rig, const char *body, int status)
 static void test_wishes_reach_the_updater_once(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     struct ferry_web_command command;
     char id[FERRY_WEB_ID], body[200];
     card_put_app(rig->dir, "app.bin", "esp32c3");
@@ -245,7 +235,7 @@ static void test_wishes_reach_the_updater_once(void **state)
 static void test_wishes_that_make_no_sense(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     static const struct {
         const char *body;
         int status;
@@ -279,14 +269,6 @@ static void test_wishes_that_make_no_sense(void **state)
     web_rig_free(rig);
 }
 
-static void tell(struct web_rig *rig, unsigned port, enum ferry_job_state state)
-{
-    static struct ferry_job job;
-    memset(&job, 0, sizeof job);
-    job.state = state;
-    ferry_web_tell_job(rig->web, port, &job);
-}
-
 static void expect_job(struct web_rig *rig, int port, const char *state, const char *step, double done, double size)
 {
     struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/targets", 200);
@@ -310,14 +292,14 @@ static int stop(struct web_rig *rig, const char *id)
 static void test_stopping(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     struct ferry_web_command command;
     expect_start(rig, "{\"target\":\"0\"}", 202);
     assert_int_equal(stop(rig, "1"), 202); // the updater never hears of it
     assert_false(ferry_web_take(rig->web, &command));
     expect_start(rig, "{\"target\":\"0\"}", 202);
     assert_true(ferry_web_take(rig->web, &command));
-    tell(rig, 0, FERRY_JOB_WRITING);
+    web_rig_tell(rig, 0, FERRY_JOB_WRITING);
     assert_int_equal(stop(rig, "1"), 404); // an old one
     assert_int_equal(stop(rig, "2"), 202);
     struct web_probe_answer jobs = web_probe_get(rig->web, "/api/v1/jobs", 200);
@@ -339,13 +321,13 @@ static void test_stopping(void **state)
 static void test_fetching_is_a_state(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     struct ferry_web_command command;
     expect_start(rig, "{\"target\":\"1\"}", 202);
     assert_true(ferry_web_take(rig->web, &command));
-    tell(rig, 1, FERRY_JOB_CONNECTING);
+    web_rig_tell(rig, 1, FERRY_JOB_CONNECTING);
     ferry_web_tell_fetching(rig->web, 1, "app.bin\n", 300, 1000);
-    tell(rig, 1, FERRY_JOB_CONNECTING); // the job waits meanwhile, and is told as before
+    web_rig_tell(rig, 1, FERRY_JOB_CONNECTING); // the job waits meanwhile, and is told as before
     expect_job(rig, 1, "fetching", "app.bin?", 300, 1000);
     unsigned wakes = rig->wakes;
     for (uint64_t done = 300; done < 304; done++)
@@ -391,7 +373,7 @@ static void expect_who(struct web_rig *rig, const char *chip, const char *mac, c
 static void test_looks_that_nobody_asked_for(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     struct ferry_target target = {.chip = ferry_chip_by_name("esp32c3"), .mac = {2, 0, 0, 0, 0, 7}, .mac_known = true};
     static struct ferry_job job;
     memset(&job, 0, sizeof job);
@@ -424,117 +406,10 @@ static void test_looks_that_nobody_asked_for(void **state)
 
 // ---- what is told ----
 
-static void test_hostile_texts_stay_texts(void **state)
-{
-    (void)state;
-    struct web_rig *rig = rig_new(NULL);
-    struct ferry_job_event event = {.kind = FERRY_EVENT_WARNING};
-    snprintf(event.text, sizeof event.text, "</script><img src=x>\"\\\x01\xff\xc0\xaf & \xe8\x8c\xb6");
-    tell(rig, 2, FERRY_JOB_WRITING);
-    ferry_web_tell_event(rig->web, 2, &event);
-    struct ferry_updater_outcome outcome = {0};
-    ferry_fault_set(&outcome.fault, FERRY_ERR_IMAGE_CHIP, "<b>where</b>", "<script>alert(1)</script>");
-    ferry_web_tell_ended(rig->web, 2, NULL, &outcome);
-    struct web_probe_answer answer = web_probe_get(rig->web, "/api/v1/targets", 200);
-    assert_null(strchr(answer.text, '<'));
-    const cJSON *target = cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 2);
-    const cJSON *job = cJSON_GetObjectItem(target, "job");
-    assert_string_equal(web_probe_text(cJSON_GetObjectItem(job, "fault"), "what"), "<script>alert(1)</script>");
-    assert_string_equal(web_probe_text(cJSON_GetObjectItem(job, "fault"), "error"), "IMAGE_CHIP");
-    assert_string_equal(web_probe_text(cJSON_GetArrayItem(cJSON_GetObjectItem(answer.json, "targets"), 1), "port"),
-                        port_names[1]);
-    web_probe_free(&answer);
-    web_rig_free(rig);
-}
-
-// Takes an event stream apart: "target 0 writing" for every event, in order.
-static char *told(const char *text)
-{
-    static char out[4000];
-    char name[32] = "";
-    size_t at = 0;
-    out[0] = 0;
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        if (strncmp(text, "event: ", 7) == 0)
-            snprintf(name, sizeof name, "%.*s", (int)(len - 7), text + 7);
-        if (strncmp(text, "data: ", 6) == 0) {
-            cJSON *json = cJSON_ParseWithLength(text + 6, len - 6);
-            assert_non_null(json);
-            const cJSON *job = cJSON_GetObjectItem(json, "job");
-            at +=
-                (size_t)snprintf(out + at, sizeof out - at, "%s%s%s%s%s;", name, *web_probe_text(json, "id") ? " " : "",
-                                 web_probe_text(json, "id"), job ? " " : "", job ? web_probe_text(job, "state") : "");
-            cJSON_Delete(json);
-        }
-        text += len + (text[len] == '\n');
-    }
-    return out;
-}
-
-static void expect_events(struct web_rig *rig, const char *after, const char *expected)
-{
-    for (size_t cap = 1; cap < 5000; cap = cap * 7 + 3) { // however the server asks for it
-        struct web_probe probe = {.method = "GET",
-                                  .path = "/api/v1/events",
-                                  .answer_cap = cap < 4096 ? cap : 4096,
-                                  .headers = {{"Accept", "text/event-stream"}},
-                                  .query = {{"after", after}}};
-        struct web_probe_answer answer = web_probe_call(rig->web, &probe);
-        assert_string_equal(web_probe_header(&answer, "Content-Type"), "text/event-stream");
-        assert_true(answer.open);
-        assert_string_equal(told(answer.text), expected);
-        web_probe_free(&answer);
-    }
-}
-
-static void test_events_tell_every_last_state_in_order(void **state)
-{
-    (void)state;
-    struct web_rig *rig = rig_new(NULL);
-    expect_events(rig, "0", "target 0;target 1;target 2;builds;");
-    expect_events(rig, "4", "");
-    expect_events(rig, "99", "target 0;target 1;target 2;builds;"); // of an earlier run
-    tell(rig, 1, FERRY_JOB_CONNECTING);
-    tell(rig, 0, FERRY_JOB_CONNECTING);
-    tell(rig, 1, FERRY_JOB_WRITING); // the step in between is missed, the last state is not
-    expect_events(rig, "4", "target 0 connecting;target 1 writing;");
-    expect_events(rig, "2", "target 2;builds;target 0 connecting;target 1 writing;");
-    struct ferry_updater_outcome outcome = {0};
-    ferry_web_tell_ended(rig->web, 1, NULL, &outcome);
-    ferry_web_tell_card(rig->web, NULL);
-    expect_events(rig, "7", "target 1 done;history;builds;");
-    tell(rig, 1, FERRY_JOB_CONNECTING); // another job, by itself
-    expect_events(rig, "10", "target 1 connecting;");
-    assert_true(rig->wakes >= 5);
-    web_rig_free(rig);
-}
-
-static void test_polling_tells_the_same(void **state)
-{
-    (void)state;
-    struct web_rig *rig = rig_new(NULL);
-    tell(rig, 1, FERRY_JOB_CONNECTING);
-    struct web_probe probe = {.method = "GET",
-                              .path = "/api/v1/events",
-                              .headers = {{"Accept", "application/json"}},
-                              .query = {{"after", "0"}}};
-    struct web_probe_answer answer = web_probe_call(rig->web, &probe);
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(answer.json, "events")), 4);
-    assert_int_equal(cJSON_GetObjectItem(answer.json, "seq")->valueint, 5);
-    web_probe_free(&answer);
-    probe.query[0].value = "5";
-    answer = web_probe_call(rig->web, &probe);
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(answer.json, "events")), 0);
-    assert_int_equal(cJSON_GetObjectItem(answer.json, "seq")->valueint, 5);
-    web_probe_free(&answer);
-    web_rig_free(rig);
-}
-
 static void test_builds_wait_for_the_look_at_the_card(void **state)
 {
     (void)state;
-    struct web_rig *rig = rig_new(NULL);
+    struct web_rig *rig = web_rig_bench(NULL);
     struct ferry_web_command command;
     struct web_probe probe = {.method = "POST", .path = "/api/v1/builds", .idle_most = 3};
     struct web_probe_answer answer = web_probe_call(rig->web, &probe);
@@ -601,9 +476,6 @@ int main(void)
         cmocka_unit_test(test_stopping),
         cmocka_unit_test(test_fetching_is_a_state),
         cmocka_unit_test(test_looks_that_nobody_asked_for),
-        cmocka_unit_test(test_hostile_texts_stay_texts),
-        cmocka_unit_test(test_events_tell_every_last_state_in_order),
-        cmocka_unit_test(test_polling_tells_the_same),
         cmocka_unit_test(test_builds_wait_for_the_look_at_the_card),
         cmocka_unit_test(test_json_of_any_bytes_is_json),
     };
