@@ -39,7 +39,7 @@ static const struct cli_depot_command commands[] = {
      "has\n"
      "such a build; or removes one.",
      "cp", true, cli_depot_channel},
-    {"devices", "[set MAC | rm MAC ...] [OPTIONS]",
+    {"devices", "[set MAC | rm MAC ... | rm --unseen DAYS] [OPTIONS]",
      "Lists the devices that were seen, what they run and should run, and since when they were not seen. set gives one "
      "a\n"
      "name, or a channel that it follows from now on, whatever it says itself (shown as channel!); --chip makes one "

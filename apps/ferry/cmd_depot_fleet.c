@@ -172,19 +172,50 @@ static int set_device(struct cli_depot *self, const char *mac)
     return 0;
 }
 
-static int forget_devices(struct cli_depot *self)
+// -1, or the exit code.
+static int forget(struct cli_depot *self, const struct ferry_depot_device *device)
 {
-    for (size_t i = 1; i < self->options.arg_count; i++) {
+    if (ferry_depot_device_remove(self->depot, device->mac) < 0)
+        return cli_depot_fail(self);
+    cJSON *object = cli_display_object();
+    cJSON_AddStringToObject(object, "mac", device->mac);
+    cli_display_json(&self->display, "removed", object);
+    cli_display_line(&self->display, "Forgotten: %s %s", device->mac, device->name);
+    return -1;
+}
+
+static int forget_named(struct cli_depot *self)
+{
+    int code = -1;
+    for (size_t i = 1; i < self->options.arg_count && code < 0; i++) {
         struct ferry_depot_device device;
-        if (ferry_depot_device_get(self->depot, arg(self, i), &device) < 0 ||
-            ferry_depot_device_remove(self->depot, device.mac) < 0)
-            return cli_depot_fail(self);
-        cJSON *object = cli_display_object();
-        cJSON_AddStringToObject(object, "mac", device.mac);
-        cli_display_json(&self->display, "removed", object);
-        cli_display_line(&self->display, "Forgotten: %s %s", device.mac, device.name);
+        code = ferry_depot_device_get(self->depot, arg(self, i), &device) < 0 ? cli_depot_fail(self)
+                                                                              : forget(self, &device);
     }
-    return 0;
+    return code < 0 ? 0 : code;
+}
+
+// Those not seen for --unseen days; not those that were written down and have yet to come.
+static int forget_unseen(struct cli_depot *self)
+{
+    struct ferry_depot_device page[PAGE];
+    struct ferry_depot_device_filter filter = {.after = ""};
+    char after[FERRY_DEPOT_MAC] = "";
+    int64_t now_ms;
+    int n = PAGE, code = ferry_depot_now(self->depot, &now_ms) < 0 ? cli_depot_fail(self) : -1;
+    while (code < 0 && n == PAGE) {
+        filter.seen_before_ms = now_ms - (int64_t)self->options.unseen * 86400000;
+        filter.after = after;
+        n = ferry_depot_device_find(self->depot, &filter, page, PAGE);
+        if (n < 0)
+            code = cli_depot_fail(self);
+        for (int i = 0; i < n && code < 0; i++)
+            if (page[i].last_seen_ms)
+                code = forget(self, &page[i]);
+        if (n > 0)
+            memcpy(after, page[n - 1].mac, sizeof after);
+    }
+    return code < 0 ? 0 : code;
 }
 
 int cli_depot_devices(struct cli_depot *self)
@@ -195,9 +226,11 @@ int cli_depot_devices(struct cli_depot *self)
                    : list_devices(self);
     if (is(self, "set") && self->options.arg_count == 2)
         return set_device(self, arg(self, 1));
-    if (is(self, "rm") && self->options.arg_count > 1)
-        return forget_devices(self);
-    return cli_depot_usage("devices", "'devices' wants nothing, set MAC --name ..., or rm MAC");
+    if (is(self, "rm") && self->options.arg_count > 1 && !self->options.unseen)
+        return forget_named(self);
+    if (is(self, "rm") && self->options.arg_count == 1 && self->options.unseen)
+        return forget_unseen(self);
+    return cli_depot_usage("devices", "'devices' wants nothing, set MAC --name ..., rm MAC, or rm --unseen DAYS");
 }
 
 // ---- jobs ----

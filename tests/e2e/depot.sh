@@ -154,6 +154,11 @@ try_all() {
     depot 2 devices --name x
     depot 0 devices set 240ac4000112 --channel nowhere
     says 'points at no build'
+    sql "INSERT INTO device (mac, chip, name, channel, project, version, running, first_seen, last_seen) VALUES ('24:0a:c4:00:01:13', 'esp32', '', '', 'x', '1', '', 1, 2)"
+    depot 2 devices rm 240ac4000112 --unseen 3
+    depot 0 devices rm --unseen 3
+    says 'Forgotten: 24:0a:c4:00:01:13'
+    check 'one that has yet to come stays' test "$(sql 'SELECT count(*) FROM device')" -eq 1
     depot 0 devices rm 24-0a-c4-00-01-12
     depot 6 devices rm 24-0a-c4-00-01-12
     depot 0 token add bench --scopes read,work --days 3 --json
