@@ -292,6 +292,7 @@ void cmd_updater_screen_word(struct cmd_updater_screen *self, unsigned port, con
                              const char *mac)
 {
     struct cmd_updater_screen_port *p = &self->ports[port];
+    self->current += strcmp(word, "current") == 0;
     snprintf(p->word, sizeof p->word, "%s", word);
     snprintf(p->chip, sizeof p->chip, "%s", chip);
     snprintf(p->mac, sizeof p->mac, "%s", mac);
@@ -519,6 +520,8 @@ void cmd_updater_screen_summary(struct cmd_updater_screen *self, const struct fe
     cJSON *object = cli_display_object();
     cJSON_AddNumberToObject(object, "ok", updater->ok);
     cJSON_AddNumberToObject(object, "failed", updater->failed);
+    if (self->current)
+        cJSON_AddNumberToObject(object, "current", self->current);
     cJSON_AddNumberToObject(object, "seconds", ms / 1000.0);
     cJSON_AddNumberToObject(object, "log_lines_lost", updater->log_lost);
     cli_display_json(&self->display, "summary", object);
@@ -528,7 +531,10 @@ void cmd_updater_screen_summary(struct cmd_updater_screen *self, const struct fe
         for (unsigned i = 0; i < self->count; i++)
             summary_row(self, &updater->ports[i]);
     }
+    char current[32] = "";
+    if (self->current)
+        snprintf(current, sizeof current, ", %u up to date", self->current);
     if (updater->cfg.wait || self->count > 1 || updater->ok + updater->failed > 1)
-        cli_display_line(&self->display, "%u well, %u failed, in %u.%u s", (unsigned)updater->ok,
-                         (unsigned)updater->failed, (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
+        cli_display_line(&self->display, "%u well, %u failed%s, in %u.%u s", (unsigned)updater->ok,
+                         (unsigned)updater->failed, current, (unsigned)(ms / 1000), (unsigned)(ms / 100 % 10));
 }

@@ -29,6 +29,7 @@ struct cmd_updater_screen {
     struct cmd_updater_screen_port *ports;
     unsigned drawn; // lines of the block that stand on the terminal
     bool redraw;
+    unsigned current; // targets that were found up to date
     uint32_t drawn_ms, started_ms;
     // Told every event that was taken out of a job. NULL: nobody else wants them.
     void (*event)(void *ctx, unsigned port, const struct ferry_job_event *event);

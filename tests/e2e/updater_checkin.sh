@@ -140,6 +140,28 @@ end_of $SLOW
 check 'slow: Ctrl-C ends it at once' test $((($(date +%s%N) - begun) / 1000000)) -lt 3000
 check 'slow: nothing was touched' test "$(sum_of 1)" = "$before"
 
+# The same from the page: it shows how far it is, and Stop ends it.
+sha=$("$FERRY" depot list --json | grep '"version":"1.1"' | field sha256)
+"$FERRY" updater --card "$WORK/card" --depot "$PROXY" --web 0 --port "$PORT_A" --json >"$WORK/worker2" 2>&1 </dev/null &
+PAGE_AT=$!
+waits_for "$WORK/worker2" '"event":"web"'
+PAGE=$(sed -n 's/.*"event":"web","url":"\([^"]*\)".*/\1/p' "$WORK/worker2")api/v1
+curl -s -H 'Content-Type: application/json' -d "{\"target\":\"0\",\"build\":\"depot:$sha\"}" "$PAGE/jobs" >/dev/null
+for _ in $(seq 100); do
+    curl -s "$PAGE/jobs" >"$WORK/page"
+    grep -q '"state":"fetching","step":"0x0_bootloader.bin","done":[1-9]' "$WORK/page" && break || sleep 0.05
+done
+check 'page: how far it is' grep -q '"state":"fetching","step":"0x0_bootloader.bin","done":[1-9]' "$WORK/page"
+curl -s -X DELETE "$PAGE/jobs/1" >/dev/null
+for _ in $(seq 60); do
+    curl -s "$PAGE/jobs" >"$WORK/page"
+    grep -q '"state":"failed"' "$WORK/page" && break || sleep 0.05
+done
+check 'page: stopped' grep -q '"error":"CANCELLED"' "$WORK/page"
+kill -INT $PAGE_AT
+end_of $PAGE_AT
+check 'page: nothing was touched' test "$(sum_of 1)" = "$before"
+
 # Wrong usage.
 for wrong in '--check-in' '--check-in --depot depot.db' '--project x --depot http://h' '--check-in --depot http://h --project @x' '--check-in --depot http://h --every 5' '--check-in --depot http://h --once'; do
     "$FERRY" updater --port "$PORT_A" $wrong >"$WORK/out" 2>&1
