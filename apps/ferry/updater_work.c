@@ -127,6 +127,8 @@ static void not_found(struct updater_work *self, struct work_slot *slot, const s
     slot->next_ms = work_now_ms() + (self->cfg.wait ? LOOK_WAIT_MS : LOOK_MS);
     if (stays)
         return;
+    if (fault->status < 0)
+        cmd_updater_screen_word(self->cfg.screen, slot->index, ferry_status_name(fault->status), "", "");
     bool tell = !slot->told && !(self->cfg.wait && is_silence(fault)) && fault->status != FERRY_ERR_CANCELLED;
     if (tell)
         work_say(self, (int)slot->index, true, "%.200s",
