@@ -53,6 +53,17 @@ static void blob_headers(struct api_call *call, const struct ferry_depot_blob *b
     api_cors(call);
 }
 
+// What cannot be read may have been removed, with its build, since it was looked up.
+static bool removed_meanwhile(struct api_call *call, const struct ferry_depot_blob *blob)
+{
+    struct ferry_depot_blob again;
+    unsigned which;
+    struct ferry_depot *depot = api_take(call->api, &which);
+    bool there = ferry_depot_blob_find(depot, blob->sha256, &again) >= 0 && again.id == blob->id;
+    api_give(call->api, which);
+    return !there;
+}
+
 bool api_prove_blob(struct api_call *call, const struct ferry_depot_blob *blob, char md5[33])
 {
     if (call->depot)
@@ -61,6 +72,8 @@ bool api_prove_blob(struct api_call *call, const struct ferry_depot_blob *blob, 
     int status = api_prove(call->api, blob, md5);
     if (status >= 0)
         return true;
+    if (status == FERRY_ERR_STORAGE_DAMAGED && removed_meanwhile(call, blob))
+        status = FERRY_ERR_STORAGE_MISSING;
     api_fail_status(call, api_http_status(status), status,
                     status == FERRY_ERR_STORAGE_DAMAGED ? "the stored bytes are not what was stored; they are not sent"
                                                         : ferry_status_text(status));
