@@ -21,7 +21,7 @@ static bool is_device(const char *name, size_t len)
             return true;
     bool numbered = stem == 4 && name[3] >= '0' && name[3] <= '9';
     if (stem == 5 && name[3] == '\xC2') // COM¹, COM², COM³ as well
-        numbered = memchr("\xB9\xB2\xB3", name[4], 3) != NULL;
+        numbered = name[4] == '\xB9' || name[4] == '\xB2' || name[4] == '\xB3';
     return numbered && (strncasecmp(name, "com", 3) == 0 || strncasecmp(name, "lpt", 3) == 0);
 }
 
