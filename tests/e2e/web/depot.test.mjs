@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import {buildFolder, chip, newCard, open, serveDepot, start, until, updater, work} from './rig.mjs';
 import {accessible, noSideways, shot} from './checks.mjs';
@@ -252,6 +253,29 @@ export default {
     await page.getByText('connected', {exact: true}).waitFor();
     await page.locator('.build').getByText('1.102').waitFor();
     assert.equal(await page.locator('.build').getByText('1.103').count(), 0, 'what was removed meanwhile is not shown');
+    await Promise.all([d.stop(), page.context().close()]);
+  },
+
+  async 'depot: the network goes for a while; what happened meanwhile is shown afterwards'() {
+    const d = await serveDepot(['--anonymous', 'read,write,device']), {port} = new URL(d.url), sockets = new Set();
+    const send = (method, where, body) => fetch(`${d.url}api/v1/${where}`, {method, headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
+    const wire = net.createServer(near => {
+      const far = net.connect(port, '127.0.0.1');
+      for (const socket of [near, far]) sockets.add(socket.on('error', () => {}).on('close', () => { near.destroy(); far.destroy(); }));
+      near.pipe(far).pipe(near);
+    });
+    await new Promise(resolve => { wire.listen(0, '127.0.0.1', resolve); });
+    await send('POST', 'checkin', {mac: '24:0a:c4:00:01:10', chip: 'esp32c3', project: 'kettle', version: '0.9'});
+    const here = wire.address().port, page = await open(`http://127.0.0.1:${here}/#devices`);
+    await page.locator('.entry').getByText('24:0a:c4:00:01:10').waitFor();
+    wire.close();
+    for (const socket of sockets) socket.destroy();
+    await page.getByText('what is shown may be out of date').waitFor();
+    await send('PUT', 'devices/24:0a:c4:00:01:10', {name: 'Kitchen'});
+    await new Promise(resolve => { wire.listen(here, '127.0.0.1', resolve); });
+    await page.getByText('connected', {exact: true}).waitFor();
+    await page.locator('.entry').getByText('Kitchen').waitFor();
+    wire.close();
     await Promise.all([d.stop(), page.context().close()]);
   },
 
