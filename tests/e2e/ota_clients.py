@@ -47,14 +47,16 @@ class Connection:
         body, self.rest = self.rest[:length], self.rest[length:]
         return status, headers, body
 
-    def closed(self):
+    def closed(self, wanted):
         if self.rest:
-            return False  # bytes that nobody asked for
-        self.socket.settimeout(0.1)
+            return not wanted  # bytes that nobody asked for: wrong either way
+        self.socket.settimeout(20 if wanted else 0.1)
         try:
-            return not self.more()
+            return not self.more() or not wanted
         except TimeoutError:
             return False
+        finally:
+            self.socket.settimeout(20)
 
 
 def expect(holds, what):
@@ -96,7 +98,8 @@ for line in text.split('\n'):
     elif line.startswith('=> body '):
         check_body(line[8:], got)
     elif line in ('=> open', '=> closed'):
-        expect(connection.closed() == (line == '=> closed'), 'the connection is not ' + line[3:])
+        wanted = line == '=> closed'
+        expect(connection.closed(wanted) == wanted, 'the connection is not ' + line[3:])
     elif line or asked:
         asked.append(line)
 expect(answered > 0, 'nothing was asked')

@@ -12,7 +12,7 @@ for build in app other; do "$FERRY" depot add "$WORK/$build/conformance.bin" --c
 depot_start --rate 0
 for file in "$ROOT"/tests/vectors/ota/*.txt; do
     for cut in whole torn; do
-        timeout 60 python3 "$ROOT/tests/e2e/ota_clients.py" "$file" "$PORT" "$TOKEN" "$APP" "$cut" ||
+        timeout 120 python3 "$ROOT/tests/e2e/ota_clients.py" "$file" "$PORT" "$TOKEN" "$APP" "$cut" ||
             { echo "FAILED: $(basename "$file") $cut"; FAILED=1; }
     done
 done
