@@ -6,6 +6,7 @@ import {addJob, giveJob, soon} from './depot.js';
 const badge = {done: 'good', failed: 'bad', cancelled: 'warn'};
 export const isOver = job => job.state in badge;
 const jobs = new Map(); // those that are on their way, and those that ended while this was looked at
+const order = job => ['running', 'claimed', 'queued'].indexOf(job.state) + (isOver(job) ? 9 : 0);
 let info = null, more = false;
 
 const edits = () => info.parts.includes('edit');
@@ -36,7 +37,7 @@ export function jobRow(j, mayEdit) {
 const draw = soon(() => {
   const list = $('jobs-list');
   if (!list) return;
-  const rows = [...jobs.values()].sort((a, b) => isOver(a) - isOver(b) || Number(b.id) - Number(a.id));
+  const rows = [...jobs.values()].sort((a, b) => order(a) - order(b) || Number(b.id) - Number(a.id));
   fill(list, rows.length ? rows.map(j => jobRow(j, edits())) : h('li.empty', {}, icon('box'), h('p', {}, 'No job waits or runs. What is over is in the history.')),
     more ? h('li.hint', {}, 'There are more, older ones, that are not shown.') : null);
 }, 120);
