@@ -337,9 +337,9 @@ static int explain_depot(struct build *b, int http, const char *text, size_t len
     ferry_fault_set(b->work->fault, status, b->url, "the depot answers %d%s%.150s", http, what ? ": " : "",
                     what ? what : "");
     if (http == 409)
-        ferry_fault_hint(b->work->fault, "name the chip: --chip esp32c3");
+        ferry_fault_hint(b->work->fault, "name the chip (--chip esp32c3), or the build by its id");
     else if (http == 401 || http == 403)
-        ferry_fault_hint(b->work->fault, "put a token with scope read or work into %s",
+        ferry_fault_hint(b->work->fault, "put a token with scope read, work or device into %s",
                          b->work->cfg->token_name ? b->work->cfg->token_name : "FERRY_TOKEN");
     else
         ferry_fault_hint(b->work->fault, "%.200s",
