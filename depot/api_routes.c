@@ -8,7 +8,7 @@ enum {
     ADMIN = FERRY_DEPOT_SCOPE_ADMIN,
 };
 
-// Who may read builds' bytes: those who look, those who flash, and devices that update themselves.
+// Who may read one build and its bytes: those who look, those who flash, and devices that update themselves.
 #define FETCH (READ | WORK | DEVICE)
 
 const struct api_route api_routes[] = {
@@ -17,7 +17,7 @@ const struct api_route api_routes[] = {
     {"GET", "stats", READ, API_NONE, api_stats, NULL},
     {"GET", "builds", READ | WORK, API_NONE, api_list_builds, NULL},
     {"POST", "builds", WRITE, API_JSON, api_add_build, NULL},
-    {"GET", "builds/*", READ | WORK, API_NONE, api_show_build, NULL},
+    {"GET", "builds/*", FETCH, API_NONE, api_show_build, NULL},
     {"DELETE", "builds/*", WRITE, API_NONE, api_remove_build, NULL},
     {"GET", "builds/*/app", FETCH, API_NONE, api_get_app, NULL},
     {"GET", "ota/*", FETCH, API_NONE, api_get_ota, NULL},

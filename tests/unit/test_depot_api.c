@@ -51,6 +51,7 @@ static void scopes_open_what_they_name(void **state)
         unsigned needs; // bits, any
     } cases[] = {
         {"GET", "/api/v1/builds", FERRY_DEPOT_SCOPE_READ | FERRY_DEPOT_SCOPE_WORK},
+        {"GET", "/api/v1/builds/1", FERRY_DEPOT_SCOPE_READ | FERRY_DEPOT_SCOPE_WORK | FERRY_DEPOT_SCOPE_DEVICE},
         {"GET", "/api/v1/devices", FERRY_DEPOT_SCOPE_READ},
         {"GET", "/api/v1/events?after=0", FERRY_DEPOT_SCOPE_READ},
         {"PUT", "/api/v1/blobs", FERRY_DEPOT_SCOPE_WRITE},
