@@ -10,13 +10,20 @@ async function change(device) {
   const wish = await ask(device.name || device.mac, done => {
     const name = h('input', {id: 'device-name', value: device.name || '', maxlength: 60, spellcheck: 'false', autofocus: true});
     const channel = h('input', {id: 'device-channel', list: 'channels', value: device.channel || '', maxlength: 60, spellcheck: 'false', autocapitalize: 'off'});
+    const release = h('input', {type: 'checkbox', id: 'device-release', onchange: () => { channel.disabled = release.checked; }});
+    const go = event => {
+      event.preventDefault();
+      const said = name.value.trim(), follows = release.checked ? null : channel.value.trim();
+      done({...(said !== (device.name || '') && {name: said}), ...(follows !== (device.channel || '') && {channel: follows})}); // what is left as it is stays the device's own choice
+    };
     return [device.name ? h('p.path', {}, device.mac) : null, h('label', {for: 'device-name'}, 'Name'), name,
       h('label', {for: 'device-channel'}, 'Channel it follows'), channel, h('datalist', {id: 'channels'}, names.map(value => h('option', {value}))),
-      h('p.hint', {}, 'Empty: it keeps what it runs until a job is given out for it.'),
+      h('p.hint', {}, device.assigned ? 'Was set here, and counts more than what the device says.' : 'Set here, it counts more than what the device says. Empty: none.'),
+      device.assigned ? h('label.check', {}, release, 'Let the device say which') : null,
       h('div.row.end', {}, h('button', {type: 'button', onclick: () => done()}, 'Cancel'),
-        h('button.main', {onclick: event => { event.preventDefault(); done({name: name.value.trim(), channel: channel.value.trim()}); }}, 'Save'))];
+        h('button.main', {onclick: go}, 'Save'))];
   });
-  if (!wish) return;
+  if (!wish || !Object.keys(wish).length) return;
   try {
     await put(`devices/${encodeURIComponent(device.mac)}`, wish);
     toast('Saved');

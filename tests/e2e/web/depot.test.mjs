@@ -151,6 +151,11 @@ export default {
     await page.locator('.entry').getByText('Kitchen').waitFor();
     const told = await checkin({});
     assert.deepEqual([told.answer, told.build?.version], ['update', '2.0'], 'what the page has set is what the device is told');
+    assert.equal((await checkin({channel: 'wild'})).answer, 'update', 'it counts more than what the device says');
+    await page.getByRole('button', {name: /^Name and channel of Kitchen/}).click();
+    await page.getByLabel('Let the device say which').check();
+    await page.getByRole('button', {name: 'Save'}).click();
+    await until(async () => (await checkin({channel: 'wild'})).answer === 'nothing', 'now the device says which');
     await page.getByRole('button', {name: /^Forget Kitchen/}).click();
     await page.getByRole('dialog').getByRole('button', {name: 'Forget'}).click();
     await page.getByText('No device has checked in yet').waitFor();

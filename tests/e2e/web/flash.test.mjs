@@ -27,13 +27,15 @@ export default {
   async 'who is there, flash to the end, history and CSV'() {
     const card = newCard(), c = await chip('esp32c3', ['--time', 'fast']);
     buildFolder(card, 'kettle');
-    const u = await updater(card, [c.url]), page = await open(u.url);
+    const u = await updater(card, [c.url]), page = await open(u.url), other = await open(`${u.url}#history`);
+    await other.getByText('No job has been run with this card yet').waitFor();
     await page.getByRole('button', {name: /^Who is there/}).click();
     await page.getByRole('heading', {name: 'ESP32-C3'}).waitFor();
     await page.getByText('02:00:00:00:00:').waitFor();
     await flash(page);
     await done(page).waitFor();
     assert.ok(holds(c, card, 'kettle'), 'the flash holds the app');
+    await other.locator('.entry').getByText('Done and proved').waitFor(); // a history that was open already is told
     await page.getByRole('link', {name: 'History'}).click();
     await page.locator('.entry').getByText('Done and proved').waitFor();
     await page.getByLabel('Result').selectOption('failed');
@@ -46,7 +48,7 @@ export default {
     const csv = fs.readFileSync(await (await download).path(), 'utf8');
     assert.equal(csv, fs.readFileSync(path.join(card, 'ferry-log.csv'), 'utf8'));
     assert.deepEqual(page.problems, []);
-    await Promise.all([u.stop(), c.stop(), page.context().close()]);
+    await Promise.all([u.stop(), c.stop(), page.context().close(), other.context().close()]);
   },
 
   async 'the target is pulled in the middle, and comes back'() {
