@@ -346,15 +346,18 @@ static void a_device_has_one_claim(void **state)
     for (uint32_t i = 0; i < WORKERS; i++)
         if ((workers[i] = fork()) == 0)
             work_on_devices(rig, path, i + 1);
-    for (int i = 0; i < 600 && open_jobs(rig) > 0; i++)
+    int code = 0, ended = 0;
+    for (int i = 0; i < 600 && !ended && open_jobs(rig) > 0; i++) {
         pause_ms(50);
-    for (int i = 0; i < WORKERS; i++) {
-        int code;
-        kill(workers[i], SIGKILL);
-        waitpid(workers[i], &code, 0);
-        if (!WIFSIGNALED(code))
-            fail_msg("a worker ended by itself: %d", WEXITSTATUS(code));
+        for (int k = 0; k < WORKERS && !ended; k++)
+            ended = waitpid(workers[k], &code, WNOHANG);
     }
+    for (int i = 0; i < WORKERS; i++) {
+        kill(workers[i], SIGKILL);
+        waitpid(workers[i], 0, 0);
+    }
+    if (ended)
+        fail_msg("a worker ended by itself: %d", WEXITSTATUS(code));
     for (int i = 0; i < DEVICES; i++) {
         snprintf(mac, sizeof mac, "24:0a:c4:00:01:%02x", (unsigned)i);
         leave_device(path, mac);
