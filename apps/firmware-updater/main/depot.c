@@ -198,7 +198,7 @@ static void show(unsigned i)
     char file[40];
     depot_lock();
     const struct errand *e = &depot_errands[i];
-    bool fetching = (e->phase == ERRAND_ASKED || e->phase == ERRAND_AT_WORK) && e->what == ERRAND_FETCH;
+    bool fetching = (e->phase == ERRAND_ASKED || e->phase == ERRAND_AT_WORK) && e->what == ERRAND_FETCH && !e->stop;
     uint32_t at = e->at, size = e->size;
     snprintf(file, sizeof file, "%s", e->file);
     depot_unlock();
