@@ -10,7 +10,7 @@ PG=$("$SUPPORT/postgres.sh" start $$) || exit 1
 as_user() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 OTHERS=
 finish_all() {
-    kill $OTHERS 2>/dev/null
+    kill $OTHERS $(cat "$PG/bouncer/pid" 2>/dev/null) 2>/dev/null
     [ ! -d "$PG/standby" ] || as_user "$BIN/pg_ctl" -D "$PG/standby" -m immediate -s stop >/dev/null 2>&1
     "$SUPPORT/postgres.sh" stop "$PG"
     rm -rf "$WORK"

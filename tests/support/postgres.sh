@@ -34,6 +34,7 @@ guard() { # PID DIR
 }
 case $1 in
 start)
+    self=$(readlink -f "$0")
     cd /
     dir=$(mktemp -d /tmp/ferry-pg.XXXXXX)
     chmod 755 "$dir"
@@ -55,9 +56,10 @@ max_wal_size = 256MB
 CONF
     launch "$dir"
     as_user "$BIN/createdb" -h "$dir" -U ferry ferry
-    guard "$2" "$dir" </dev/null >/dev/null 2>&1 &
+    setsid "$self" guard "$2" "$dir" </dev/null >/dev/null 2>&1 & # it outlives who kills the test and all its group
     echo "$dir"
     ;;
+guard) guard "$2" "$3" ;;
 url) echo "postgresql:///ferry?host=$2&user=ferry" ;;
 kill)
     pid=$(head -1 "$2/data/postmaster.pid")
