@@ -12,7 +12,7 @@
 
 #include "ports/posix/http_server_parts.h"
 
-#define CLOSED_MS 1000 // after which a connection without a request is looked at
+#define CLOSED_MS 1000 // after which a connection that waits for its peer is looked at
 
 int64_t http_server_now(void)
 {
@@ -96,6 +96,15 @@ void http_server_idle(struct http_server_request *request)
     pthread_mutex_unlock(&request->server->guard);
 }
 
+void http_server_wants_body(struct http_server_request *request)
+{
+    if (!request->link)
+        return;
+    pthread_mutex_lock(&request->server->guard);
+    request->link->idle_ms = http_server_now();
+    pthread_mutex_unlock(&request->server->guard);
+}
+
 int64_t http_server_by(const struct ferry_posix_http_server *self, int64_t since_ms, uint64_t bytes)
 {
     return since_ms + self->cfg.idle_ms + (int64_t)(bytes / self->cfg.least_rate * 1000);
@@ -115,7 +124,8 @@ static bool drained(int fd)
 }
 
 // The library hears of a peer that has closed its side only while it reads, and misses it when that came along with the
-// last bytes of a request: such a connection would stay for the idle time. One that has nothing under way is ended.
+// last bytes of a request or with a piece of a body: such a connection would stay for the idle time, and what has come
+// of an upload as long. One that waits for its peer, whose every byte was read, is ended.
 static void cut_closed(struct ferry_posix_http_server *self, int64_t now)
 {
     pthread_mutex_lock(&self->guard);

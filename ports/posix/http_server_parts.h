@@ -19,7 +19,7 @@ struct http_server_tls;
 struct http_server_link {
     int fd;
     int64_t deadline_ms;         // 0 = none
-    int64_t idle_ms;             // since when no request is under way, 0 = one is
+    int64_t idle_ms;             // since when the peer's turn it is: a request, the rest of a body; 0 = it is ours
     struct http_server_tls *tls; // that it was begun with; NULL = the first, which is the library's
     struct http_server_link *next, *prev;
 };
@@ -99,6 +99,8 @@ void http_server_connection(void *cls, struct MHD_Connection *connection, void *
 void http_server_limit(struct http_server_request *request, int64_t deadline_ms);
 // The request is over.
 void http_server_idle(struct http_server_request *request);
+// More of its body has to come before anything can be done.
+void http_server_wants_body(struct http_server_request *request);
 // The time at which `bytes` must have passed that began at since_ms.
 int64_t http_server_by(const struct ferry_posix_http_server *self, int64_t since_ms, uint64_t bytes);
 void http_server_tick(struct ferry_posix_http_server *self);

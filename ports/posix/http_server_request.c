@@ -201,6 +201,15 @@ static enum MHD_Result body_is_there(struct http_server_request *request)
     return http_server_send(request);
 }
 
+// From here on it is the peer's turn, when its body is not whole.
+static enum MHD_Result wants_more(struct http_server_request *request, enum MHD_Result result)
+{
+    bool reads = request->stage == HTTP_SERVER_BODY || request->stage == HTTP_SERVER_SWALLOW;
+    if (result == MHD_YES && reads && (request->view.length < 0 || request->taken < (uint64_t)request->view.length))
+        http_server_wants_body(request);
+    return result;
+}
+
 enum MHD_Result http_server_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                    const char *version, const char *upload, size_t *upload_len, void **slot)
 {
@@ -209,12 +218,14 @@ enum MHD_Result http_server_access(void *cls, struct MHD_Connection *connection,
     if (!request)
         return MHD_NO;
     if (request->stage == HTTP_SERVER_HEAD)
-        return head_is_there(request, method, version);
-    if (*upload_len == 0)
+        return wants_more(request, head_is_there(request, method, version));
+    if (*upload_len == 0) {
+        http_server_limit(request, http_server_by(request->server, request->since_ms, request->taken));
         return body_is_there(request);
+    }
     size_t len = *upload_len;
     *upload_len = 0;
-    return take_body(request, upload, len);
+    return wants_more(request, take_body(request, upload, len));
 }
 
 static void tell_log(struct http_server_request *request, bool complete)

@@ -177,6 +177,55 @@ static void who_has_closed_its_side_is_let_go(void **state)
     served_end(&served);
 }
 
+// A hang-up that comes along with a piece of the body was missed now and then, and what had come of the upload stayed
+// for the idle time.
+static void who_hangs_up_within_a_body_is_let_go(void **state)
+{
+    static const char head[] = "PUT /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n";
+    static const char body[50000];
+    enum { PEERS = 40 };
+    struct served served;
+    (void)state;
+    served_start(&served, &(struct ferry_posix_http_server_cfg){.threads = 2, .connections = 100});
+    for (int i = 0; i < PEERS; i++) {
+        int fd = http_probe_connect(served.port);
+        http_probe_say(fd, head, sizeof head - 1);
+        http_probe_say(fd, body, (size_t)i * 1000);
+        usleep((useconds_t)(i % 5) * 1000);
+        http_probe_say(fd, body, 1000);
+        if (i % 2)
+            shutdown(fd, SHUT_WR);
+        close(fd);
+    }
+    for (int i = 0; i < 8000 && atomic_load(&served.aborts) < PEERS; i++)
+        usleep(1000);
+    assert_int_equal(served.aborts, PEERS);
+    assert_int_equal(served.finishes, 0);
+    served_end(&served);
+}
+
+// Whoever has sent all and closes only that side gets an answer; so does who pauses for longer than the server looks.
+static void a_half_closed_peer_with_all_its_body_is_answered(void **state)
+{
+    static const char head[] = "PUT /sum HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n\r\n1234";
+    struct served served;
+    char answer[2048];
+    size_t got = 0;
+    (void)state;
+    served_start(&served, &two_threads);
+    int fd = http_probe_connect(served.port);
+    http_probe_say(fd, head, sizeof head - 1);
+    usleep(2500000);
+    http_probe_say(fd, "5678", 4);
+    shutdown(fd, SHUT_WR);
+    for (ssize_t n; got < sizeof answer - 1 && (n = recv(fd, answer + got, sizeof answer - 1 - got, 0)) > 0;)
+        got += (size_t)n;
+    answer[got] = 0;
+    assert_memory_equal(answer, "HTTP/1.1 200", 12);
+    close(fd);
+    served_end(&served);
+}
+
 static void let_in_time(int fd, const char *trickle)
 {
     int64_t start = served_now_ms();
@@ -255,6 +304,8 @@ int main(void)
         cmocka_unit_test(slow_peers_are_cut_off),
         cmocka_unit_test(many_parameters_are_refused_at_once),
         cmocka_unit_test(who_has_closed_its_side_is_let_go),
+        cmocka_unit_test(who_hangs_up_within_a_body_is_let_go),
+        cmocka_unit_test(a_half_closed_peer_with_all_its_body_is_answered),
         cmocka_unit_test(connections_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,8 @@ export default {
     await session.send('Network.emulateNetworkConditions', {offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400000});
     await page.locator('#pick-files').setInputFiles(large);
     const part = () => fs.existsSync(path.join(card, '.ferry')) && fs.readdirSync(path.join(card, '.ferry')).some(f => f.endsWith('.part'));
-    // At once as a rule; 30 s later when the server's library has missed that the browser hung up.
-    const gone = () => until(() => !part(), 'it is gone again', 45000);
+    // At once as a rule, in some seconds when the server's library has missed the hang-up; not after the idle time of 30 s.
+    const gone = () => until(() => !part(), 'it is gone again', 15000);
     await until(part, 'something has come');
     await page.getByRole('button', {name: /^Stop the upload/}).click();
     await gone();
