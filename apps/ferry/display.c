@@ -50,7 +50,7 @@ static void print_line(struct cli_display *self, const char *colour, const char 
     cli_display_wipe(self);
     fputs(in(self, colour), stdout);
     vprintf(format, args);
-    puts(in(self, PLAIN));
+    puts(in(self, *colour ? PLAIN : ""));
     fflush(stdout);
 }
 
