@@ -9,12 +9,12 @@
 #include "ferry/base/status.h"
 #include "updater/download_parts.h"
 #include "updater/path.h"
-#include "updater/web_tree.h"
+#include "updater/tree.h"
 
 #define ORDER ".order"
 #define ORDER_NEW ".order.new"
 #define KEY 16
-#define DEPTH 4 // as deep as ferry_web_tree_remove() goes
+#define DEPTH 4 // as deep as ferry_tree_remove() goes
 
 static bool is_key(const char *name)
 {
@@ -185,7 +185,7 @@ static bool drop_oldest(const struct download_work *work, uint64_t *size)
     if (!find_oldest(work, key) || !path_of(work, key, path))
         return false;
     *size = size_below(path, DEPTH);
-    ferry_web_tree_remove(path);
+    ferry_tree_remove(path);
     return !is_folder(path, &nothing);
 }
 

@@ -18,8 +18,8 @@
 
 #include "ferry/base/status.h"
 #include "updater/path.h"
+#include "updater/tree.h"
 #include "updater/web_name.h"
-#include "updater/web_tree.h"
 #include "updater/web_work.h"
 
 #define RESERVE (64u << 10) // bytes of the card that stay free for log and journal
@@ -145,7 +145,7 @@ static bool name_paths(struct ferry_web *self, struct ferry_web_upload *up)
 static bool begin(struct ferry_web *self, struct ferry_web_upload *up, struct ferry_http_answer *answer)
 {
     struct ferry_fault fault;
-    if (ferry_web_tree_folders(self->dir, up->part, &fault) == FERRY_OK) {
+    if (ferry_tree_folders(self->dir, up->part, &fault) == FERRY_OK) {
         up->file = fopen(up->part, "wb");
         if (up->file)
             return false;
@@ -219,7 +219,7 @@ static bool put_in_place(struct ferry_web *self, struct ferry_web_upload *up, st
     struct ferry_fault fault;
     if (in_the_way(self, up, answer))
         return true;
-    int status = ferry_web_tree_folders(self->dir, up->path, &fault);
+    int status = ferry_tree_folders(self->dir, up->path, &fault);
     if (status == FERRY_OK && ferry_web_replace(up->part, up->path) < 0)
         status = ferry_fault_set(&fault, FERRY_ERR_STORAGE_WRITE, up->name, "the card cannot be written: %s",
                                  strerror(errno));
@@ -334,9 +334,9 @@ void ferry_web_files_commit(struct ferry_web *self, const struct ferry_http_requ
         else
             refuse(answer, 422, "NAME", "the path is too long for this card", rest, "rename the folder");
         ferry_web_unlock(self);
-        ferry_web_tree_remove(c->old);
+        ferry_tree_remove(c->old);
         if (!refused)
-            ferry_web_tree_remove(c->base);
+            ferry_tree_remove(c->base);
     }
     if (!refused)
         answer_created(answer, rest, -1);
@@ -354,6 +354,6 @@ void ferry_web_files_drop(struct ferry_web *self, const struct ferry_http_reques
         refuse(answer, 422, "NAME", "this is no upload in pieces", rest, "say which: ?set=");
         return;
     }
-    ferry_web_tree_remove(path);
+    ferry_tree_remove(path);
     ferry_web_answer_json(answer, 200, "{}", 2);
 }

@@ -9,7 +9,7 @@
 #include "ferry/base/status.h"
 #include "updater/cargo_parts.h"
 #include "updater/path.h"
-#include "updater/web_tree.h"
+#include "updater/tree.h"
 #include "updater/web_work.h"
 
 void ferry_web_files_clean(const struct ferry_web *self)
@@ -23,7 +23,7 @@ void ferry_web_files_clean(const struct ferry_web *self)
         for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
             if (strncmp(entry->d_name, ours[i], strlen(ours[i])) == 0 &&
                 ferry_path_under(path, sizeof path, folder, entry->d_name))
-                ferry_web_tree_remove(path);
+                ferry_tree_remove(path);
     if (dir)
         closedir(dir);
 }
@@ -52,7 +52,7 @@ static int remove_parts(const char *root, const struct ferry_cargo *cargo, uint1
     int status = ferry_cargo_parts(cargo, chip, parts, fault);
     for (uint8_t i = 0; i < parts->count && status >= 0; i++) {
         status = remove_one(root, parts->items[i].path, fault);
-        ferry_web_tree_prune(root, parts->items[i].path);
+        ferry_tree_prune(root, parts->items[i].path);
     }
     return status;
 }
@@ -87,7 +87,7 @@ static int remove_build(const char *root, const struct ferry_cargo *cargo, struc
     free(parts);
     if (status >= 0 && stat(cargo->path, &st) == 0 && S_ISREG(st.st_mode))
         status = remove_one(root, cargo->path, fault); // the description goes last
-    ferry_web_tree_prune(root, cargo->path);
+    ferry_tree_prune(root, cargo->path);
     return status;
 }
 

@@ -10,7 +10,7 @@
 #include "ferry/base/status.h"
 #include "updater/json.h"
 #include "updater/path.h"
-#include "updater/web_tree.h"
+#include "updater/tree.h"
 #include "updater/web_work.h"
 
 #define NEW_FILE ".ferry/ferry.json.new"
@@ -284,7 +284,7 @@ static int save(const struct ferry_web *self, const cJSON *json, struct ferry_fa
     else if (!name_paths(self, paths))
         status = ferry_fault_set(fault, FERRY_ERR_ARG, NULL, "the card's path is too long");
     if (status == FERRY_OK)
-        status = ferry_web_tree_folders(self->dir, paths->fresh, fault);
+        status = ferry_tree_folders(self->dir, paths->fresh, fault);
     if (status == FERRY_OK && (!write_all(paths->fresh, text) || ferry_web_replace(paths->fresh, paths->file) < 0))
         status = ferry_fault_set(fault, FERRY_ERR_STORAGE_WRITE, FERRY_CARD_JSON, "ferry.json cannot be written");
     cJSON_free(text);

@@ -5,17 +5,6 @@
 set -u
 . "$ROOT/tests/e2e/depot_server.inc"
 FAILED=0
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" > "$WORK/out" 2>&1; then return; fi
-    echo "FAILED: $name: $*"
-    head -c 2000 "$WORK/out"
-    FAILED=1
-}
-is() { # is NAME WANTED GOT
-    [ "$2" = "$3" ] || { echo "FAILED: $1: wanted '$2', got '$3'"; FAILED=1; }
-}
 api() { # api TOKEN METHOD PATH [CURL OPTIONS]: the status; the body is in $WORK/body
     local token=$1 method=$2 path=$3
     shift 3

@@ -5,17 +5,6 @@
 set -u
 . "$ROOT/tests/e2e/depot_server.inc"
 FAILED=0
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" > "$WORK/out" 2>&1; then return; fi
-    echo "FAILED: $name: $*"
-    head -c 1500 "$WORK/out"
-    FAILED=1
-}
-is() { # is NAME WANTED GOT
-    [ "$2" = "$3" ] || { echo "FAILED: $1: wanted '$2', got '$3'"; FAILED=1; }
-}
 free_port() { python3 -c "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"; }
 cd "$WORK"
 python3 "$ROOT/tests/e2e/build_folder.py" esp32c3 one 300 1.0

@@ -6,17 +6,6 @@ set -u
 . "$ROOT/tests/e2e/depot_server.inc"
 export FERRY_TLS=$WORK/tls
 FAILED=0
-check() { # check NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" > "$WORK/out" 2>&1; then return; fi
-    echo "FAILED: $name: $*"
-    head -c 1500 "$WORK/out"
-    FAILED=1
-}
-is() { # is NAME WANTED GOT
-    [ "$2" = "$3" ] || { echo "FAILED: $1: wanted '$2', got '$3'"; FAILED=1; }
-}
 told() { sed -n "s/.*\"event\":\"certificate\".*\"$1\":\"\([^\"]*\)\".*/\1/p" "$WORK/serve.log" | tail -1; }
 print_of() { openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//'; }
 served() { # the fingerprint that the server shows

@@ -11,9 +11,9 @@
 
 #include "ferry/base/http_text.h"
 #include "ferry/io/http_answer.h"
+#include "updater/tree.h"
 #include "updater/web.h"
 #include "updater/web_name.h"
-#include "updater/web_tree.h"
 
 static char root[64], dir[80];
 static struct ferry_card card;
@@ -234,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ferry_web_free(web);
     check_root();
-    ferry_web_tree_remove(root);
-    ferry_web_tree_remove(root); // deeper than one call goes
+    ferry_tree_remove(root);
+    ferry_tree_remove(root); // deeper than one call goes
     return 0;
 }

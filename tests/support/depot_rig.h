@@ -45,4 +45,12 @@ struct ferry_depot_blob depot_rig_put(struct depot_rig *rig, uint32_t size, uint
 int64_t depot_rig_build(struct depot_rig *rig, const char *project, const char *version, const char *chip,
                         uint32_t size, uint32_t seed);
 
+// The call on this depot must be well.
+#define DEPOT_GOOD(depot, call)                                                                                        \
+    do {                                                                                                               \
+        int good_ = (call);                                                                                            \
+        if (good_ < 0)                                                                                                 \
+            fail_msg("%s gave %s: %s", #call, ferry_status_name(good_), ferry_depot_error(depot)->what);               \
+    } while (0)
+
 #endif

@@ -15,13 +15,6 @@
 #include "ferry/source/blob.h"
 #include "tests/support/depot_rig.h"
 
-#define GOOD(depot, call)                                                                                              \
-    do {                                                                                                               \
-        int good_ = (call);                                                                                            \
-        if (good_ < 0)                                                                                                 \
-            fail_msg("%s gave %s: %s", #call, ferry_status_name(good_), ferry_depot_error(depot)->what);               \
-    } while (0)
-
 static void read_back(struct ferry_depot *depot, const struct ferry_depot_blob *blob, uint32_t seed, size_t piece)
 {
     uint8_t *want = malloc(blob->size), *got = malloc(piece);
@@ -29,7 +22,7 @@ static void read_back(struct ferry_depot *depot, const struct ferry_depot_blob *
     depot_rig_bytes(want, blob->size, seed);
     for (;;) {
         int n = ferry_depot_blob_read(depot, blob->id, at, got, piece);
-        GOOD(depot, n);
+        DEPOT_GOOD(depot, n);
         if (n == 0)
             break;
         assert_true((size_t)n <= piece && (uint32_t)n <= blob->size - at);
@@ -52,8 +45,8 @@ static void blobs_come_back(void **state)
         assert_int_equal(blob.size, sizes[i]);
         read_back(rig->depot, &blob, 7 + (uint32_t)i, 16384);
         read_back(rig->depot, &blob, 7 + (uint32_t)i, 100000);
-        GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
-        GOOD(rig->depot, ferry_depot_blob_find(rig->depot, blob.sha256, &found));
+        DEPOT_GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
+        DEPOT_GOOD(rig->depot, ferry_depot_blob_find(rig->depot, blob.sha256, &found));
         assert_int_equal(found.id, blob.id);
     }
 }
@@ -71,14 +64,14 @@ static void digest_is_sha256(void **state)
     memcpy(wrong, want, sizeof wrong);
     wrong[31] ^= 1;
     for (int i = 0; i < 2; i++) {
-        GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
-        GOOD(rig->depot, ferry_depot_put_write(put, (const uint8_t *)"abc", 3));
+        DEPOT_GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
+        DEPOT_GOOD(rig->depot, ferry_depot_put_write(put, (const uint8_t *)"abc", 3));
         if (i == 0) {
             assert_int_equal(ferry_depot_put_end(put, wrong, &blob, 0), FERRY_ERR_VERIFY);
             assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM blob"), 0);
             assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM chunk"), 0);
         } else
-            GOOD(rig->depot, ferry_depot_put_end(put, want, &blob, 0));
+            DEPOT_GOOD(rig->depot, ferry_depot_put_end(put, want, &blob, 0));
     }
     assert_memory_equal(blob.sha256, want, sizeof want);
 }
@@ -98,9 +91,9 @@ static void limits_and_nothing(void **state)
     struct ferry_depot_put *put;
     struct ferry_depot_blob blob;
     uint8_t bytes[2000] = {0};
-    GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
+    DEPOT_GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
     assert_int_equal(ferry_depot_put_end(put, 0, &blob, 0), FERRY_ERR_IMAGE_TRUNCATED);
-    GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 1999, &put));
+    DEPOT_GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 1999, &put));
     assert_int_equal(ferry_depot_put_write(put, bytes, sizeof bytes), FERRY_ERR_NO_SPACE);
     assert_int_equal(ferry_depot_put_write(put, bytes, 1), FERRY_ERR_NO_SPACE); // it stays refused
     assert_int_equal(ferry_depot_put_end(put, 0, &blob, 0), FERRY_ERR_NO_SPACE);
@@ -116,16 +109,16 @@ static void several_at_once_on_one_handle(void **state)
     uint8_t *bytes = malloc(SIZE);
     for (uint32_t i = 0; i < N; i++) {
         struct ferry_digest digest = ferry_posix_digest_init(&digests[i]);
-        GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &digest, 0, &puts[i]));
+        DEPOT_GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &digest, 0, &puts[i]));
     }
     for (uint32_t at = 0; at < SIZE; at += 10000)
         for (uint32_t i = 0; i < N; i++) {
             depot_rig_bytes(bytes, SIZE, 40 + i);
-            GOOD(rig->depot, ferry_depot_put_write(puts[i], bytes + at, 10000));
+            DEPOT_GOOD(rig->depot, ferry_depot_put_write(puts[i], bytes + at, 10000));
         }
     for (uint32_t i = 0; i < N; i++) {
         struct ferry_depot_blob blob;
-        GOOD(rig->depot, ferry_depot_put_end(puts[i], 0, &blob, 0));
+        DEPOT_GOOD(rig->depot, ferry_depot_put_end(puts[i], 0, &blob, 0));
         read_back(rig->depot, &blob, 40 + i, 4096);
         ferry_posix_digest_close(&digests[i]);
     }
@@ -141,8 +134,8 @@ static void torn_add_leaves_nothing(void **state)
     uint8_t bytes[100000] = {1, 2, 3};
     int64_t kept = depot_rig_build(rig, "blink", "1.0", "esp32", 70000, 1);
     depot_rig_put(rig, 80000, 2); // whole, but no build follows
-    GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
-    GOOD(rig->depot, ferry_depot_put_write(put, bytes, sizeof bytes)); // its program dies here
+    DEPOT_GOOD(rig->depot, ferry_depot_put_begin(rig->depot, &rig->put_digest, 0, &put));
+    DEPOT_GOOD(rig->depot, ferry_depot_put_write(put, bytes, sizeof bytes)); // its program dies here
     assert_int_equal(ferry_depot_build_list(rig->depot, 0, &build, 1), 1);
     assert_int_equal(build.id, kept);
     struct ferry_depot *other = depot_rig_open(rig);
@@ -179,7 +172,7 @@ static void damaged_bytes_are_found(void **state)
     // The same bytes once more: the stored copy is made good.
     struct ferry_depot_blob again = depot_rig_put(rig, 300000, 3);
     assert_int_equal(again.id, blob.id);
-    GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
+    DEPOT_GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
     read_back(rig->depot, &blob, 3, 16384);
     assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM chunk"), 5);
     // A piece that is gone, one that is too short.
@@ -187,7 +180,7 @@ static void damaged_bytes_are_found(void **state)
     assert_int_equal(ferry_depot_blob_verify(rig->depot, blob.id), FERRY_ERR_STORAGE_DAMAGED);
     assert_int_equal(ferry_depot_blob_read(rig->depot, blob.id, 65536, buf, sizeof buf), FERRY_ERR_STORAGE_DAMAGED);
     depot_rig_put(rig, 300000, 3);
-    GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
+    DEPOT_GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, blob.id));
     depot_rig_sql(rig, 0, 0, "UPDATE chunk SET bytes = substr(bytes, 1, 100) WHERE id = %lld",
                   (long long)blob.id * 65536 + 4);
     assert_int_equal(ferry_depot_blob_verify(rig->depot, blob.id), FERRY_ERR_STORAGE_DAMAGED);
@@ -230,11 +223,11 @@ static void the_same_build_twice(void **state)
     bool existed;
     files[0].blob = depot_rig_put(rig, 100000, 1);
     files[1].blob = depot_rig_put(rig, 20000, 2);
-    GOOD(rig->depot, ferry_depot_build_add(rig->depot, &a, files, 2, "[{}]", &existed));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_add(rig->depot, &a, files, 2, "[{}]", &existed));
     assert_false(existed);
     assert_int_equal(a.size, 120000);
     struct ferry_depot_file swapped[2] = {files[1], files[0]};
-    GOOD(rig->depot, ferry_depot_build_add(rig->depot, &b, swapped, 2, "[{}]", &existed));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_add(rig->depot, &b, swapped, 2, "[{}]", &existed));
     assert_true(existed);
     assert_int_equal(a.id, b.id);
     assert_memory_equal(a.sha256, b.sha256, 32);
@@ -244,7 +237,7 @@ static void the_same_build_twice(void **state)
     assert_string_equal(stored[0].role, "bootloader");
     assert_int_equal(stored[1].blob.size, 100000);
     files[0].address = 0x20000; // another place is another build, of the same blobs
-    GOOD(rig->depot, ferry_depot_build_add(rig->depot, &b, files, 2, 0, &existed));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_add(rig->depot, &b, files, 2, 0, &existed));
     assert_false(existed);
     assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM blob"), 2);
 }
@@ -318,7 +311,7 @@ static void lists_are_filtered_and_paged(void **state)
     assert_int_equal(ferry_depot_build_list(rig->depot, &filter, page, 10), 10);
     filter = (struct ferry_depot_filter){.version = "1.7"};
     assert_int_equal(ferry_depot_build_list(rig->depot, &filter, page, 10), 1);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", page[0].id));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", page[0].id));
     filter = (struct ferry_depot_filter){.channel = "beta"};
     assert_int_equal(ferry_depot_build_list(rig->depot, &filter, page, 10), 1);
 }
@@ -331,21 +324,21 @@ static void removing_takes_what_nobody_needs(void **state)
     int64_t one = depot_rig_build(rig, "p", "1", "", 100000, 1), job;
     files[0].blob = depot_rig_put(rig, 100000, 1); // shared
     files[1].blob = depot_rig_put(rig, 5000, 2);
-    GOOD(rig->depot, ferry_depot_build_add(rig->depot, &build, files, 2, 0, 0));
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", build.id));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_add(rig->depot, &build, files, 2, 0, 0));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", build.id));
     assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, false), FERRY_ERR_STATE);
-    GOOD(rig->depot, ferry_depot_job_add(rig->depot, build.id, 0, &job));
+    DEPOT_GOOD(rig->depot, ferry_depot_job_add(rig->depot, build.id, 0, &job));
     assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, true), FERRY_ERR_STATE);
-    GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, job));
-    GOOD(rig->depot, ferry_depot_build_remove(rig->depot, build.id, true));
+    DEPOT_GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, job));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_remove(rig->depot, build.id, true));
     assert_int_equal(ferry_depot_build_remove(rig->depot, build.id, true), FERRY_ERR_STORAGE_MISSING);
     assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM blob"), 1);
     assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM chunk"), 2);
     struct ferry_depot_job history;
-    GOOD(rig->depot, ferry_depot_job_get(rig->depot, job, &history)); // what was done is still told
+    DEPOT_GOOD(rig->depot, ferry_depot_job_get(rig->depot, job, &history)); // what was done is still told
     assert_int_equal(history.build, 0);
     assert_string_equal(history.project, "p");
-    GOOD(rig->depot, ferry_depot_build_remove(rig->depot, one, false));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_remove(rig->depot, one, false));
     assert_int_equal(depot_rig_count(rig, "SELECT count(*) FROM chunk"), 0);
 }
 
@@ -371,18 +364,18 @@ static void builds_are_found_by_name(void **state)
     assert_int_equal(found(rig, "blink", "esp32"), FERRY_ERR_AMBIGUOUS);
     assert_int_equal(found(rig, "blink@latest", "esp32"), two);
     assert_int_equal(ferry_depot_find(rig->depot, "blink@latest", "", build, 4), 2);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", one));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", one));
     assert_int_equal(found(rig, "blink", "esp32"), one);
     assert_int_equal(found(rig, "blink@stable", 0), one);
     assert_int_equal(found(rig, "blink@stable", "esp32c3"), FERRY_ERR_STORAGE_MISSING);
     assert_int_equal(found(rig, "blink@2.0", 0), two);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", two));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", two));
     assert_int_equal(found(rig, "blink@stable", 0), two);
     snprintf(number, sizeof number, "#%lld", (long long)c3);
     assert_int_equal(found(rig, number, 0), c3);
     assert_int_equal(found(rig, "#999", 0), FERRY_ERR_STORAGE_MISSING);
     assert_int_equal(found(rig, "#x", 0), FERRY_ERR_ARG);
-    GOOD(rig->depot, ferry_depot_build_get(rig->depot, two, &build[0]));
+    DEPOT_GOOD(rig->depot, ferry_depot_build_get(rig->depot, two, &build[0]));
     for (int i = 0; i < 32; i++)
         sprintf(digits + 2 * i, "%02X", build[0].sha256[i]);
     assert_int_equal(found(rig, digits, 0), two);
@@ -405,15 +398,15 @@ static void channels(void **state)
     struct ferry_depot_channel list[8];
     int64_t a = depot_rig_build(rig, "blink", "1", "esp32", 1000, 1),
             b = depot_rig_build(rig, "blink", "1", "esp32c3", 9, 2);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", a));
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", b));
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", a));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", a));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", b));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", a));
     assert_int_equal(ferry_depot_channel_list(rig->depot, 0, 0, list, 8), 3);
     assert_string_equal(list[0].name, "beta");
     assert_string_equal(list[2].chip, "esp32c3");
     assert_int_equal(ferry_depot_channel_list(rig->depot, "blink", 2, list, 8), 1);
     assert_int_equal(ferry_depot_channel_list(rig->depot, "other", 0, list, 8), 0);
-    GOOD(rig->depot, ferry_depot_channel_remove(rig->depot, "beta", "blink", "esp32"));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_remove(rig->depot, "beta", "blink", "esp32"));
     assert_int_equal(ferry_depot_channel_remove(rig->depot, "beta", "blink", "esp32"), FERRY_ERR_STORAGE_MISSING);
     assert_int_equal(ferry_depot_channel_set(rig->depot, "1.0", a), FERRY_ERR_ARG);
     assert_int_equal(ferry_depot_channel_set(rig->depot, "latest", a), FERRY_ERR_ARG);
@@ -441,19 +434,19 @@ static void the_room_of_removed_builds_comes_back(void **state)
     for (uint32_t i = 0; i < 8; i++)
         ids[i] = depot_rig_build(rig, "p", "1", "esp32", 1000000, i);
     struct ferry_depot *reader = depot_rig_open(rig);
-    GOOD(reader, ferry_depot_build_get(reader, ids[7], &build));
+    DEPOT_GOOD(reader, ferry_depot_build_get(reader, ids[7], &build));
     for (uint32_t i = 0; i < 7; i++)
-        GOOD(rig->depot, ferry_depot_build_remove(rig->depot, ids[i], false));
-    GOOD(reader, ferry_depot_build_files(reader, ids[7], files));
-    GOOD(reader, ferry_depot_blob_verify(reader, files[0].blob.id));
+        DEPOT_GOOD(rig->depot, ferry_depot_build_remove(rig->depot, ids[i], false));
+    DEPOT_GOOD(reader, ferry_depot_build_files(reader, ids[7], files));
+    DEPOT_GOOD(reader, ferry_depot_blob_verify(reader, files[0].blob.id));
     ferry_depot_close(reader);
     ferry_depot_close(rig->depot);
     if (!rig->postgres) // by itself, when the log was written back
         assert_true(file_size(rig) < 2000000);
     rig->depot = depot_rig_open(rig);
-    GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
+    DEPOT_GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
     assert_true(after <= before && after < 2000000);
-    GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, files[0].blob.id));
+    DEPOT_GOOD(rig->depot, ferry_depot_blob_verify(rig->depot, files[0].blob.id));
     assert_int_equal(ferry_depot_build_remove(rig->depot, ids[0], false), FERRY_ERR_STORAGE_MISSING);
 }
 
@@ -471,8 +464,8 @@ static void an_older_file_is_made_smaller(void **state)
     assert_int_equal(depot_rig_count(rig, "PRAGMA auto_vacuum"), 0);
     rig->depot = depot_rig_open(rig);
     for (int64_t i = 1; i <= 4; i++)
-        GOOD(rig->depot, ferry_depot_build_remove(rig->depot, i, false));
-    GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
+        DEPOT_GOOD(rig->depot, ferry_depot_build_remove(rig->depot, i, false));
+    DEPOT_GOOD(rig->depot, ferry_depot_compact(rig->depot, &before, &after));
     assert_true(before > 5000000 && after < 2000000);
     assert_true(file_size(rig) < 2000000);
     assert_int_equal(depot_rig_count(rig, "PRAGMA auto_vacuum"), 2);

@@ -13,12 +13,6 @@
 #include "ferry/base/status.h"
 #include "tests/support/depot_rig.h"
 
-#define GOOD(depot, call)                                                                                              \
-    do {                                                                                                               \
-        int good_ = (call);                                                                                            \
-        if (good_ < 0)                                                                                                 \
-            fail_msg("%s gave %s: %s", #call, ferry_status_name(good_), ferry_depot_error(depot)->what);               \
-    } while (0)
 #define MAC_A "24:0a:c4:00:01:10"
 
 static struct ferry_depot_verdict ask(struct depot_rig *rig, const char *project, const char *channel,
@@ -28,11 +22,11 @@ static struct ferry_depot_verdict ask(struct depot_rig *rig, const char *project
     struct ferry_depot_verdict verdict;
     snprintf(device.project, sizeof device.project, "%s", project);
     snprintf(device.channel, sizeof device.channel, "%s", channel);
-    GOOD(rig->depot,
-         ferry_depot_ask(rig->depot,
-                         &(struct ferry_depot_question){
-                             .device = &device, .default_project = default_project, .default_channel = default_channel},
-                         &verdict));
+    DEPOT_GOOD(rig->depot, ferry_depot_ask(rig->depot,
+                                           &(struct ferry_depot_question){.device = &device,
+                                                                          .default_project = default_project,
+                                                                          .default_channel = default_channel},
+                                           &verdict));
     return verdict;
 }
 
@@ -51,21 +45,22 @@ static void an_operators_channel_wins(void **state)
     struct ferry_depot_device device;
     int64_t stable = depot_rig_build(rig, "blink", "1", "esp32", 100, 1);
     int64_t beta = depot_rig_build(rig, "blink", "2", "esp32", 100, 2);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", stable));
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", beta));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", stable));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", beta));
     expect(ask(rig, "blink", "stable", 0, 0), "blink", "stable", stable);
-    GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "beta"));
+    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "beta"));
     expect(ask(rig, "blink", "stable", 0, "stable"), "blink", "beta", beta);
-    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+    DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
     assert_true(device.assigned);
-    GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, "a name", 0)); // which says nothing about the channel
+    DEPOT_GOOD(rig->depot,
+               ferry_depot_device_set(rig->depot, MAC_A, "a name", 0)); // which says nothing about the channel
     expect(ask(rig, "blink", "stable", 0, 0), "blink", "beta", beta);
-    GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "")); // none: leave it alone
+    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "")); // none: leave it alone
     expect(ask(rig, "blink", "stable", 0, "beta"), "blink", "", 0);
-    GOOD(rig->depot,
-         ferry_depot_device_change(rig->depot, MAC_A, &(struct ferry_depot_device_change){.release_channel = true}));
+    DEPOT_GOOD(rig->depot, ferry_depot_device_change(rig->depot, MAC_A,
+                                                     &(struct ferry_depot_device_change){.release_channel = true}));
     expect(ask(rig, "blink", "stable", 0, 0), "blink", "stable", stable);
-    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+    DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
     assert_false(device.assigned);
     assert_string_equal(device.name, "a name");
 }
@@ -76,21 +71,21 @@ static void defaults_are_for_who_has_none(void **state)
     struct ferry_depot_device device;
     int64_t blink = depot_rig_build(rig, "blink", "1", "esp32", 100, 1);
     int64_t other = depot_rig_build(rig, "other", "1", "esp32", 100, 2);
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", blink));
-    GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", other));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", blink));
+    DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", other));
     expect(ask(rig, "", "", 0, 0), "", "", 0);
     // Blank, or with firmware that the depot has never heard of: what it is to become.
     expect(ask(rig, "", "", "blink", "stable"), "blink", "stable", blink);
     expect(ask(rig, "arduino-lib-builder", "", "blink", 0), "blink", "stable", blink); // the channel was stored
     expect(ask(rig, "arduino-lib-builder", "", 0, 0), "arduino-lib-builder", "stable", 0);
-    GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+    DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
     assert_string_equal(device.project, "arduino-lib-builder"); // what it runs, all the same
     // One with a project of its own is never moved to another one.
     expect(ask(rig, "other", "", "blink", "beta"), "other", "stable", other);
     expect(ask(rig, "", "", "blink", "beta"), "other", "stable", other);
     expect(ask(rig, "arduino-lib-builder", "", "blink", "beta"), "other", "stable", other);
-    GOOD(rig->depot,
-         ferry_depot_device_change(rig->depot, MAC_A, &(struct ferry_depot_device_change){.project = "blink"}));
+    DEPOT_GOOD(rig->depot,
+               ferry_depot_device_change(rig->depot, MAC_A, &(struct ferry_depot_device_change){.project = "blink"}));
     expect(ask(rig, "", "", 0, 0), "blink", "stable", blink);
 }
 
@@ -118,13 +113,13 @@ static void a_mac_as_people_write_it(void **state)
     int64_t id, build = depot_rig_build(rig, "blink", "1", "esp32", 100, 1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         snprintf(device.mac, sizeof device.mac, "%s", good[i]);
-        GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
-        GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, good[i], &id));
-        GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
+        DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+        DEPOT_GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, good[i], &id));
+        DEPOT_GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
         assert_string_equal(job.mac, MAC_A);
         assert_int_equal(
             ferry_depot_job_claim(rig->depot, &(struct ferry_depot_claim){.worker = "w", .mac = good[i]}, &job), 1);
-        GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, id));
+        DEPOT_GOOD(rig->depot, ferry_depot_job_cancel(rig->depot, id));
         assert_int_equal(ferry_depot_job_list(rig->depot, &(struct ferry_depot_job_filter){.mac = good[i]}, &job, 1),
                          1);
     }
@@ -169,7 +164,7 @@ static void a_chip_as_its_own_library_says_it(void **state)
             fail_msg("%s gave %s", table[i].said, ferry_status_name(status));
         if (status < 0)
             continue;
-        GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
+        DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
         assert_string_equal(device.chip, table[i].chip);
     }
 }
@@ -184,7 +179,7 @@ static void which_devices_still_run_that(void **state)
         snprintf(device.mac, sizeof device.mac, "24:0a:c4:00:01:%02x", i);
         snprintf(device.version, sizeof device.version, "1.%u", i % 2);
         snprintf(device.channel, sizeof device.channel, "%s", i == 3 ? "beta" : "");
-        GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+        DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
         depot_rig_jump(rig, 1000000);
     }
     assert_int_equal(
@@ -196,7 +191,7 @@ static void which_devices_still_run_that(void **state)
                      0);
     assert_int_equal(
         ferry_depot_device_find(rig->depot, &(struct ferry_depot_device_filter){.after = found[0].mac}, found, 8), 2);
-    GOOD(rig->depot, ferry_depot_now(rig->depot, &now));
+    DEPOT_GOOD(rig->depot, ferry_depot_now(rig->depot, &now));
     assert_int_equal(ferry_depot_device_find(
                          rig->depot, &(struct ferry_depot_device_filter){.seen_before_ms = now - 3500000}, found, 8),
                      3);

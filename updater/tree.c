@@ -1,4 +1,4 @@
-#include "updater/web_tree.h"
+#include "updater/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #define DEPTH 4
 
-int ferry_web_tree_folders(const char *root, const char *path, struct ferry_fault *fault)
+int ferry_tree_folders(const char *root, const char *path, struct ferry_fault *fault)
 {
     char folder[FERRY_CARGO_PATH];
     size_t from = strlen(root) + 1;
@@ -73,12 +73,12 @@ static void remove_below(const char *path, int depth)
     rmdir(path);
 }
 
-void ferry_web_tree_remove(const char *path)
+void ferry_tree_remove(const char *path)
 {
     remove_below(path, DEPTH);
 }
 
-void ferry_web_tree_prune(const char *root, const char *path)
+void ferry_tree_prune(const char *root, const char *path)
 {
     char folder[FERRY_CARGO_PATH];
     size_t len = strlen(root);
