@@ -14,6 +14,8 @@
 
 #define FILES FERRY_CARGO_MAX_REGIONS
 #define DEPOT "depot:"
+#define ANSWER ".answer"
+#define ANSWER_NEW ".answer.new"
 
 static bool begins(const char *text, const char *with)
 {
@@ -304,6 +306,58 @@ static int take_description(struct build *b, const char *server, const cJSON *js
     return status;
 }
 
+// ---- what a depot said, kept for when it cannot be asked ----
+
+// The folder that belongs to this address and chip.
+static bool kept_folder(struct build *b, char key[17], char out[FERRY_CARGO_PATH])
+{
+    char text[FERRY_DOWNLOAD_URL + 40];
+    const char *chip = b->work->cfg->chip;
+    snprintf(text, sizeof text, "answer %s %.20s", b->url, chip ? chip : "");
+    return download_key(b->work, text, key) >= 0 && ferry_path_under(out, FERRY_CARGO_PATH, b->work->cfg->folder, key);
+}
+
+// Under another name until all that it describes is there. Not to be able to keep it is no failure.
+static void note_answer(struct build *b, const char *text, size_t len)
+{
+    char key[17], folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH];
+    if (!kept_folder(b, key, folder) || (mkdir(folder, 0777) != 0 && errno != EEXIST) ||
+        !ferry_path_under(path, sizeof path, folder, ANSWER_NEW))
+        return;
+    FILE *out = fopen(path, "wb");
+    bool good = out && fwrite(text, 1, len, out) == len;
+    good = out && fclose(out) == 0 && good;
+    if (!good)
+        remove(path);
+}
+
+static void keep_answer(struct build *b)
+{
+    char key[17], folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH], fresh[FERRY_CARGO_PATH];
+    if (!kept_folder(b, key, folder) || !ferry_path_under(path, sizeof path, folder, ANSWER) ||
+        !ferry_path_under(fresh, sizeof fresh, folder, ANSWER_NEW))
+        return;
+    if (rename(fresh, path) != 0 && remove(path) == 0) // FAT does not rename over a file
+        (void)rename(fresh, path);
+    download_cache_touch(b->work, key);
+}
+
+static int read_kept(struct build *b, char *text, size_t cap, size_t *len)
+{
+    char key[17], folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH];
+    bool named = kept_folder(b, key, folder) && ferry_path_under(path, sizeof path, folder, ANSWER);
+    FILE *in = named ? fopen(path, "rb") : NULL;
+    if (!in) {
+        ferry_fault_set(b->work->fault, FERRY_ERR_STORAGE_MISSING, b->url,
+                        "it was not fetched from this depot before, or the cache has let it go");
+        ferry_fault_hint(b->work->fault, "it has to be fetched once (without --offline)");
+        return FERRY_ERR_STORAGE_MISSING;
+    }
+    *len = fread(text, 1, cap, in);
+    fclose(in);
+    return 200;
+}
+
 // The description is read whole: it is small, and always asked for anew.
 static int read_description(struct build *b, const char *url, char *text, size_t cap, size_t *len)
 {
@@ -366,15 +420,20 @@ static int fetch_depot(struct build *b)
         snprintf(url + strlen(url), sizeof url - strlen(url), "?chip=%.20s", chip);
     char *text = malloc(FERRY_JSON_MAX_SIZE);
     cJSON *json = NULL;
-    int status = text ? read_description(b, url, text, FERRY_JSON_MAX_SIZE, &len)
-                      : ferry_fault_set(b->work->fault, FERRY_ERR_NO_MEMORY, "", "out of memory");
+    int status = !text                   ? ferry_fault_set(b->work->fault, FERRY_ERR_NO_MEMORY, "", "out of memory")
+                 : b->work->cfg->offline ? read_kept(b, text, FERRY_JSON_MAX_SIZE, &len)
+                                         : read_description(b, url, text, FERRY_JSON_MAX_SIZE, &len);
     if (status == 200)
         status = ferry_json_parse(text, len, "the depot's answer", &json, b->work->fault);
     else if (status > 0)
         status = explain_depot(b, status, text, len);
+    if (status >= 0 && !b->work->cfg->offline)
+        note_answer(b, text, len);
     free(text);
     if (status >= 0)
         status = take_description(b, server, json);
+    if (status >= 0 && !b->work->cfg->offline)
+        keep_answer(b);
     cJSON_Delete(json);
     return status;
 }

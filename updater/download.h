@@ -9,6 +9,7 @@
 // In the cache folder each address has a folder of its own, named after its SHA-256 (a depot's build: after the build):
 //   KEY/blink.bin          complete and checked      KEY/.blink.bin.part    what has come so far
 //   KEY/.blink.bin.tag     of which version, its length and SHA-256
+//   KEY/.answer            what a depot said about a build, under the address and the chip it was asked for
 //   .order                 the folders, the one that was used last at the end (a clock is not needed)
 //
 // With cfg.cache_limit or cfg.space, what was not used for longest is removed before a file is fetched that would not
@@ -41,6 +42,9 @@ struct ferry_download_cfg {
     uint32_t limit;                    // bytes of one file, 0 = 32 MiB
     const char *token_name, *ca_name;  // where a person puts them, for hints; NULL = "FERRY_TOKEN", "FERRY_CA"
     uint64_t cache_limit;              // bytes of the whole cache, 0 = not limited
+    // No server is asked: what an earlier call has fetched is taken when it is still whole (each file's SHA-256),
+    // whatever the server would have by now. FERRY_ERR_STORAGE_MISSING when it is not all there.
+    bool offline;
     // Called now and then while a file is coming; true = stop (FERRY_ERR_CANCELLED). NULL allowed.
     bool (*progress)(void *ctx, const char *name, uint32_t done, uint32_t size);
     void *progress_ctx;

@@ -69,7 +69,7 @@ static bool exists(const struct download_work *work, const char *key)
 
 // Puts the key to the end, and leaves out what has gone. What is lost with a list that cannot be written is only who
 // goes first.
-static void touch(struct download_work *work, const char *key)
+void download_cache_touch(struct download_work *work, const char *key)
 {
     char path[FERRY_CARGO_PATH], new_path[FERRY_CARGO_PATH], line[KEY + 1];
     FILE *in = open_list(work, ORDER, "r"), *out = open_list(work, ORDER_NEW, "w");
@@ -93,7 +93,7 @@ void download_cache_use(struct download_work *work, const char *key)
     snprintf(work->key, sizeof work->key, "%s", key);
     if (work->cfg->hold && path_of(work, key, path))
         work->cfg->hold(work->cfg->cache_ctx, path);
-    touch(work, key);
+    download_cache_touch(work, key);
 }
 
 // ---- sizes ----

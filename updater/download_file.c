@@ -310,6 +310,13 @@ static int fetch(struct file *f, const struct tag *tag, uint32_t limit)
     return status;
 }
 
+static int not_kept(struct file *f)
+{
+    failed(f, FERRY_ERR_STORAGE_MISSING, "it was not fetched before, or what was kept is not whole any more");
+    ferry_fault_hint(f->work->fault, "it has to be fetched from the server once (without --offline)");
+    return FERRY_ERR_STORAGE_MISSING;
+}
+
 int download_file(struct download_work *work, const char *url, const char *folder, const char *name,
                   const uint8_t *sha256, uint32_t limit)
 {
@@ -329,9 +336,11 @@ int download_file(struct download_work *work, const char *url, const char *folde
         status = failed(f, FERRY_ERR_STORAGE_PATH, "its path in the cache is too long");
     } else {
         load_tag(f, &tag);
-        if (lies_there(f, &tag) && (sha256 || same_on_server(f, &tag))) {
+        if (lies_there(f, &tag) && (sha256 || work->cfg->offline || same_on_server(f, &tag))) {
             work->out->unchanged++;
             status = FERRY_OK;
+        } else if (work->cfg->offline) {
+            status = not_kept(f);
         } else {
             status = fetch(f, &tag, limit);
         }

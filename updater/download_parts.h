@@ -21,6 +21,8 @@ int download_file(struct download_work *work, const char *url, const char *folde
                   const uint8_t *sha256, uint32_t limit);
 // The folder FOLDER/key is used from now on: held, and the last of the order.
 void download_cache_use(struct download_work *work, const char *key);
+// It is the last of the order, without being held.
+void download_cache_touch(struct download_work *work, const char *key);
 // Makes room for `bytes` more. 0, FERRY_ERR_STORAGE_WRITE with the fault filled.
 int download_cache_room(struct download_work *work, const char *name, uint32_t bytes);
 // Hex of the first bytes of the text's SHA-256, for names.

@@ -102,37 +102,45 @@ static int open_depot(struct cargo_from *self, const char *depot, struct ferry_f
     return ferry_depot_open(&self->depot, &cfg, &error) < 0 ? cli_depot_fault(fault, &error) : FERRY_OK;
 }
 
-static int open_any(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
-                    struct ferry_cargo_list *list, struct ferry_fault *fault)
+static int open_any(struct cargo_from **out, const struct cli_options *options, struct ferry_cargo_list *list,
+                    struct ferry_fault *fault)
 {
-    const struct ferry_chip *wanted = ferry_chip_by_id(chip);
+    const struct ferry_chip *wanted = ferry_chip_by_id(options->chip);
+    const char *from = options->from;
     struct cargo_from *self = *out = calloc(1, sizeof *self);
     memset(list, 0, sizeof *list);
     if (!self)
         return ferry_fault_set(fault, FERRY_ERR_NO_MEMORY, "", "out of memory");
     if (ferry_download_is_url(from))
-        return cargo_from_url(from, chip, list, fault);
+        return cargo_from_url(from, options->chip, options->offline, list, fault);
+    if (options->offline) {
+        ferry_fault_set(fault, FERRY_ERR_ARG, "", "--offline goes with an address: https://... or depot:https://...");
+        ferry_fault_hint(fault, "a depot in a file or in PostgreSQL is read itself; nothing of it is kept elsewhere");
+        return FERRY_ERR_ARG;
+    }
     if (strncmp(from, "depot:", 6) != 0 || !from[6]) {
         ferry_fault_set(fault, FERRY_ERR_ARG, "", "'%.60s' is no place that firmware can be taken from", from);
         ferry_fault_hint(
-            fault, "--from depot:PROJECT@CHANNEL, depot:PROJECT@VERSION, depot:#ID, depot:SHA256, https://..., or\n"
+            fault, "--from depot:PROJECT@CHANNEL, depot:PROJECT@VERSION, depot:#ID, depot:SHA256, https://..., or "
                    "depot:https://HOST:PORT/PROJECT@CHANNEL");
         return FERRY_ERR_ARG;
     }
     self->digest = ferry_posix_digest_init(&self->digest_state);
-    int status = open_depot(self, depot, fault);
+    int status = open_depot(self, options->depot, fault);
     if (status < 0)
         return status;
     self->count = ferry_depot_find(self->depot, from + 6, wanted ? wanted->name : "", self->found, CHIPS);
     return self->count < 0 ? depot_fault(self, fault) : take_builds(self, list, fault);
 }
 
-int cargo_from_open(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
+int cargo_from_open(struct cargo_from **out, const struct cli_options *options, struct cli_display *display,
                     struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
-    int status = open_any(out, from, depot, chip, list, fault);
+    int status = open_any(out, options, list, fault);
     if (status < 0)
         cargo_from_url_hide(fault);
+    else if (options->offline)
+        cli_display_warning(display, "taken from what was fetched before: the server was not asked for a newer one");
     return status;
 }
 

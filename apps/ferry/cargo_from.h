@@ -3,16 +3,19 @@
 #ifndef FERRY_APP_CARGO_FROM_H
 #define FERRY_APP_CARGO_FROM_H
 
+#include "apps/ferry/display.h"
+#include "apps/ferry/options.h"
 #include "depot/depot.h"
 #include "updater/cargo.h"
 
 struct cargo_from; // open depot and what its sources refer to
 
-// Finds what `from` names ("depot:blink@stable", "depot:#12", "depot:1f2e3d4c"; depot NULL: as ferry depot) for chip
-// (FERRY_CHIP_ANY: for any) and fills *list, one cargo for each chip. Reads every file whole and compares its SHA-256:
-// FERRY_ERR_STORAGE_DAMAGED, and nothing is flashed. *out is to be closed after the jobs, also after a failure.
-// FERRY_ERR_ARG (no such form), FERRY_ERR_STORAGE_MISSING, FERRY_ERR_AMBIGUOUS with *fault.
-int cargo_from_open(struct cargo_from **out, const char *from, const char *depot, uint16_t chip,
+// Finds what options->from names ("depot:blink@stable", "depot:#12", "depot:1f2e3d4c"; options->depot NULL: as ferry
+// depot) for options->chip (FERRY_CHIP_ANY: for any) and fills *list, one cargo for each chip. Reads every file whole
+// and compares its SHA-256: FERRY_ERR_STORAGE_DAMAGED, and nothing is flashed. *out is to be closed after the jobs,
+// also after a failure. FERRY_ERR_ARG (no such form), FERRY_ERR_STORAGE_MISSING, FERRY_ERR_AMBIGUOUS with *fault. Warns
+// on the display when options->offline was used.
+int cargo_from_open(struct cargo_from **out, const struct cli_options *options, struct cli_display *display,
                     struct ferry_cargo_list *list, struct ferry_fault *fault);
 void cargo_from_close(struct cargo_from *self); // NULL allowed
 

@@ -68,6 +68,7 @@ static int fetch(const char *url, uint16_t chip, const struct ferry_http_client 
         .chip = known ? known->name : NULL,
         .progress = f->teller ? f->teller->progress : NULL,
         .progress_ctx = f->teller ? f->teller->ctx : NULL,
+        .offline = f->teller && f->teller->offline,
     };
     f->clock = ferry_posix_clock_init(&clock_state);
     take_token(url, &cfg);
@@ -142,9 +143,16 @@ static void fit_hint(struct ferry_fault *fault)
         ferry_fault_hint(fault, "the trouble is the server's: its log may say more; nothing was written to a target");
 }
 
+// What was kept of several chips' builds is known by the chip alone.
+static bool several(int status, const struct cargo_from_url_teller *teller)
+{
+    return status == FERRY_ERR_AMBIGUOUS || (status == FERRY_ERR_STORAGE_MISSING && teller && teller->offline);
+}
+
+// none: what it is when there is none for any chip.
 // The depot has builds for several chips, and which one is connected is not known yet: all of them, as a depot on this
 // computer gives them.
-static int take_each(const char *url, const struct ferry_http_client *io, struct fetching *fetching,
+static int take_each(const char *url, const struct ferry_http_client *io, struct fetching *fetching, int none,
                      struct ferry_cargo_list *list, struct ferry_fault *fault)
 {
     struct ferry_cargo_list *one = calloc(1, sizeof *one);
@@ -164,7 +172,7 @@ static int take_each(const char *url, const struct ferry_http_client *io, struct
             list->items[list->count++] = one->items[k];
     }
     free(one);
-    return status;
+    return status >= 0 && list->count == 0 ? none : status;
 }
 
 int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_from_url_teller *teller,
@@ -183,8 +191,8 @@ int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_fr
     status = fetch(url, chip, &io, &fetching, &got, fault);
     if (status >= 0)
         status = take(&got, list, fault);
-    else if (status == FERRY_ERR_AMBIGUOUS && is_depot(url) && !ferry_chip_by_id(chip))
-        status = take_each(url, &io, &fetching, list, fault);
+    else if (several(status, fetching.teller) && is_depot(url) && !ferry_chip_by_id(chip))
+        status = take_each(url, &io, &fetching, status, list, fault);
     ferry_posix_http_client_free(client);
     if (status < 0) {
         fit_hint(fault);
@@ -193,7 +201,15 @@ int cargo_from_url_telling(const char *url, uint16_t chip, const struct cargo_fr
     return status;
 }
 
-int cargo_from_url(const char *url, uint16_t chip, struct ferry_cargo_list *list, struct ferry_fault *fault)
+int cargo_from_url(const char *url, uint16_t chip, bool offline, struct ferry_cargo_list *list,
+                   struct ferry_fault *fault)
 {
-    return cargo_from_url_telling(url, chip, NULL, list, fault);
+    const struct cargo_from_url_teller teller = {.offline = offline};
+    int status = cargo_from_url_telling(url, chip, &teller, list, fault);
+    if (status == FERRY_ERR_WIRE_OPEN || status == FERRY_ERR_WIRE_IO || status == FERRY_ERR_TIMEOUT) {
+        size_t len = strlen(fault->hint);
+        snprintf(fault->hint + len, sizeof fault->hint - len, "%s--offline takes what was fetched before",
+                 len ? "; " : "");
+    }
+    return status;
 }

@@ -105,7 +105,7 @@ static int from_depot(struct flash *f, const char *command)
     const struct cli_options *o = &f->options;
     if (o->arg_count)
         return cli_usage_error(command, 0, "--from and a path exclude each other");
-    int status = cargo_from_open(&f->from, o->from, o->depot, o->chip, &f->list, &f->run.session.fault);
+    int status = cargo_from_open(&f->from, o, &f->run.session.display, &f->list, &f->run.session.fault);
     return status < 0 ? job_run_fail(&f->run) : -1;
 }
 

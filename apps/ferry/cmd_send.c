@@ -58,7 +58,8 @@ static int find_firmware(struct send *self, const char *path)
 static int find(struct send *self, const char *path)
 {
     const struct cli_options *o = &self->options;
-    if (o->from && cargo_from_open(&self->from, o->from, o->depot, o->chip, &self->list, &self->run.session.fault) < 0)
+    struct cli_session *session = &self->run.session;
+    if (o->from && cargo_from_open(&self->from, o, &session->display, &self->list, &session->fault) < 0)
         return job_run_fail(&self->run);
     if (o->from)
         return -1;

@@ -219,6 +219,7 @@ FLAG(no_confirm)
 FLAG(take_over)
 FLAG(once)
 FLAG(rollback)
+FLAG(offline)
 
 static const char *take_flash(struct cli_options *o, const char *v)
 {
@@ -319,7 +320,9 @@ static const struct option table[] = {
     {"no-confirm", "", 0, CLI_OPT_SEND, flag_no_confirm, "leave it to the new firmware to confirm itself"},
     {"take-over", "", 0, CLI_OPT_SEND, flag_take_over, "from another updater that is at work on the target"},
     {"from", "", "FIRMWARE", CLI_OPT_FROM, take_from,
-     "out of a depot instead of a path: depot:PROJECT[@VERSION or CHANNEL]"},
+     "instead of a path: depot:PROJECT[@VERSION or CHANNEL],\n"
+     "depot:https://HOST/PROJECT[@...], https://HOST/FILE"},
+    {"offline", "", 0, CLI_OPT_FROM, flag_offline, "what --from has fetched before, without asking the server"},
     {"depot", "", "URL", CLI_OPT_FROM, take_depot, "the depot that --from means (default: FERRY_DEPOT)"},
     {"all", "", 0, CLI_OPT_ERASE, flag_all, "the whole flash"},
     {"yes", "-y", 0, CLI_OPT_ERASE, flag_yes, "do not ask"},
@@ -482,6 +485,8 @@ int cli_parse(struct cli_options *out, int argc, char **argv, const struct cli_h
             value = argv[++i];
         code = take(out, option, word, value, argv[0]);
     }
+    if (code < 0 && out->offline && !out->from)
+        code = cli_usage_error(argv[0], 0, "--offline goes with --from");
     return code;
 }
 

@@ -20,7 +20,7 @@
 #define CLI_OPT_LINK (1u << 7)    // --port --baud --start-baud --trace
 #define CLI_OPT_SEND (1u << 8)    // --partition --file --force --no-trial --no-reboot --no-confirm --take-over
 #define CLI_OPT_RECEIVE (1u << 9) // --listen --pty --file --flash --chip --rollback --once
-#define CLI_OPT_FROM (1u << 10)   // --from --depot
+#define CLI_OPT_FROM (1u << 10)   // --from --offline --depot
 
 #define CLI_MAX_ARGS 128
 
@@ -43,6 +43,7 @@ struct cli_options {
     bool json, quiet, verbose;
     const char *partition, *file; // send, receive; NULL = not given
     const char *from, *depot;     // cargo out of a depot instead of a path; the depot's address
+    bool offline;                 // from: what was fetched before
     const char *listen, *pty, *flash;
     bool once, rollback;
     bool no_trial, no_reboot, no_confirm, take_over;

@@ -57,7 +57,8 @@ OTHER=$!
 haproxy -f haproxy.cfg > haproxy.log 2>&1 &
 OTHER="$OTHER $!"
 (cd www && exec python3 -m http.server --bind 127.0.0.1 "$PLAIN" > /dev/null 2>&1) &
-OTHER="$OTHER $!"
+WEB=$!
+OTHER="$OTHER $WEB"
 for port in $NGINX $HAPROXY $PLAIN; do
     for _ in $(seq 100); do curl -sk -o /dev/null "https://localhost:$port/" -o /dev/null "http://localhost:$port/" && break; sleep 0.05; done
 done
@@ -154,9 +155,28 @@ check 'somebody was asked' grep -q '^Host:' heard
 check 'without the token' sh -c "! grep -q 'fd_' heard"
 check 'the password is not shown' sh -c "! grep -q opensesame said"
 check 'the hint is about servers' sh -c "! grep -q card said"
+
+# A day without the server: what was fetched before is taken when that is asked for, whole or not at all.
+FROM=depot:$URL/conformance@1.0
+check 'fetched once more' "$FERRY" verify --port "$VCHIP" --chip esp32c3 --from "$FROM"
+depot_stop
+is 'the server is away' 3 "$("$FERRY" verify --port "$VCHIP" --chip esp32c3 --from "$FROM" > said 2>&1; echo $?)"
+check 'it says how to go on' grep -q -e '--offline' said
+check 'offline' sh -c "'$FERRY' verify --port '$VCHIP' --chip esp32c3 --offline --from '$FROM' > said 2>&1"
+check 'that nobody was asked is said' grep -q 'was not asked' said
+rm -rf cache/*/.answer
+is 'offline, never fetched' 6 "$("$FERRY" verify --port "$VCHIP" --chip esp32c3 --offline --from "$FROM" > said 2>&1; echo $?)"
+check 'offline: what to do' grep -q 'without --offline' said
+check 'offline: an image' flash "http://127.0.0.1:$PLAIN/build/flasher_args.json"
+offline() { "$FERRY" verify --port "$VCHIP" --chip esp32c3 --offline --from "http://127.0.0.1:$PLAIN/build/flasher_args.json"; }
+kill "$WEB"
+check 'offline: a manifest and its files' offline
+APP=$(find cache -name '*.bin' -size +50k | head -1)
+printf x | dd of="$APP" bs=1 seek=40000 conv=notrunc status=none
+check 'offline: what was damaged is not taken' sh -c "! '$FERRY' verify --port '$VCHIP' --chip esp32c3 --offline --from 'http://127.0.0.1:$PLAIN/build/flasher_args.json' > said 2>&1"
+check 'offline: it is named' grep -q 'not whole any more' said
 # shellcheck disable=SC2086
 kill $OTHER 2> /dev/null
 wait $OTHER 2> /dev/null
 OTHER=
-depot_stop
 exit $FAILED

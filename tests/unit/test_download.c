@@ -126,6 +126,29 @@ static void a_file_is_fetched_once(void **state)
     end(&rig);
 }
 
+static void offline_takes_what_is_whole_and_asks_nobody(void **state)
+{
+    struct rig rig;
+    (void)state;
+    make(&rig);
+    rig.cfg.offline = true;
+    assert_int_equal(get(&rig), FERRY_ERR_STORAGE_MISSING);
+    rig.cfg.offline = false;
+    assert_int_equal(get(&rig), FERRY_OK);
+    unsigned opens = rig.file.opens;
+    rig.cfg.offline = true;
+    strcpy(rig.file.etag, "\"another\""); // what the server has by now does not matter
+    assert_int_equal(get(&rig), FERRY_OK);
+    expect_file(&rig, bytes, SIZE);
+    FILE *out = fopen(rig.got.path, "r+b");
+    assert_non_null(out);
+    fputc(bytes[0] ^ 1, out);
+    fclose(out);
+    assert_int_equal(get(&rig), FERRY_ERR_STORAGE_MISSING);
+    assert_int_equal(rig.file.opens, opens);
+    end(&rig);
+}
+
 static void a_run_that_was_stopped_is_gone_on_with(void **state)
 {
     struct rig rig;
@@ -320,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_fetched_once),
+        cmocka_unit_test(offline_takes_what_is_whole_and_asks_nobody),
         cmocka_unit_test(a_run_that_was_stopped_is_gone_on_with),
         cmocka_unit_test(cuts_of_every_size_end_well),
         cmocka_unit_test(a_part_of_another_file_is_not_used),
