@@ -59,15 +59,33 @@ function draw() {
   dirty = false;
 }
 
-async function load() {
+// What stands in the fields and is neither stored nor just saved.
+function edits(saved) {
+  return rows.filter(row => $(`s-${row.name}`)).map(row => [row.name, valueOf(row)])
+    .filter(([name, value]) => value !== undefined && value !== saved[name]);
+}
+
+function redo(changed) {
+  for (const [name, value] of changed) {
+    const el = $(`s-${name}`);
+    if (el && el.type === 'checkbox') el.checked = value;
+    else if (el) el.value = value ?? '';
+  }
+  dirty = changed.length > 0;
+}
+
+async function load(saved = {}) {
   try {
-    rows = (await get('settings')).settings;
-    if (rows.some(row => row.kind === 'build')) {
+    const fresh = (await get('settings')).settings;
+    if (fresh.some(row => row.kind === 'build')) {
       const have = builds().length ? builds() : (await get('builds').catch(() => ({builds: []}))).builds;
       const names = have.map(b => b.name);
-      for (const row of rows) row.offered = have.map(b => (names.filter(n => n === b.name).length > 1 ? b.path : b.name));
+      for (const row of fresh) row.offered = have.map(b => (names.filter(n => n === b.name).length > 1 ? b.path : b.name));
     }
+    const changed = edits(saved);
+    rows = fresh;
     draw();
+    redo(changed);
   } catch (error) {
     if (error.status !== 401 && $('fields')) fill($('fields'), fault(error));
   }
@@ -80,7 +98,7 @@ async function save(wishes) {
     await put('settings', wishes);
     toast(restart ? 'Saved; some of it counts from the next start on' : 'Saved');
     say('Saved');
-    await load();
+    await load(wishes);
   } catch (error) {
     fill($('problem'), fault(error));
     const el = error.where && $(`s-${error.where}`);

@@ -123,11 +123,13 @@ export default {
 
   async 'every kind of setting that a program may have'() {
     const u = await updater(newCard(), silent), page = await open(), sent = [];
+    let reads = 0;
     const rows = [{name: 'name', kind: 'text', label: 'Name', min: 1, max: 31, restart: true, value: 'bench'}, {name: 'baud', kind: 'number', label: 'Baud rate', min: 9600, max: 5000000, value: 921600},
       {name: 'erase_all', kind: 'bool', label: 'Erase first', value: false}, {name: 'route', kind: 'choice', label: 'Route', choices: 'auto|rom', value: 'rom'},
       {name: 'wifi.password', kind: 'secret', label: 'Password', min: 8, max: 63, set: true}];
     await page.route('**/api/v1/settings', route => {
       if (route.request().method() === 'PUT') sent.push(route.request().postDataJSON());
+      else reads++;
       const bad = sent.at(-1)?.baud === 1;
       route.fulfill(bad ? {status: 422, json: {error: 'ARG', what: 'baud is not a whole number within its bounds', where: 'baud', hint: '9600 to 5000000'}} : {json: {settings: rows}});
     });
@@ -139,10 +141,13 @@ export default {
     await page.getByRole('button', {name: 'Save'}).click();
     await until(() => sent.length === 1, 'sent');
     assert.deepEqual(sent[0], {baud: 115200, erase_all: true, route: null, 'wifi.password': 'new secret'});
+    await page.getByLabel('Baud rate').fill('1');
     await page.getByRole('button', {name: 'Remove'}).click();
     await until(() => sent.length === 2, 'sent');
     assert.deepEqual(sent[1], {'wifi.password': null});
-    await page.getByLabel('Baud rate').fill('1');
+    await until(() => reads === 3, 'read again');
+    await page.waitForTimeout(300); // drawn again
+    assert.equal(await page.getByLabel('Baud rate').inputValue(), '1', 'what was typed and not saved stays');
     await page.getByRole('button', {name: 'Save'}).click();
     await page.getByRole('alert').getByText('9600 to 5000000').waitFor();
     assert.deepEqual(sent[2], {baud: 1}, 'a password that is left empty stays as it is');
