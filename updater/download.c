@@ -15,7 +15,6 @@
 #define FILES FERRY_CARGO_MAX_REGIONS
 #define DEPOT "depot:"
 #define ANSWER ".answer"
-#define ANSWER_NEW ".answer.new"
 
 static bool begins(const char *text, const char *with)
 {
@@ -254,16 +253,15 @@ static int want_blob(struct build *b, const char *server, const cJSON *file, cJS
     return FERRY_OK;
 }
 
-static int save_json(struct build *b, const cJSON *json)
+static bool save_json(const char *folder, const char *name, const cJSON *json)
 {
     char path[FERRY_CARGO_PATH];
     char *text = cJSON_Print(json);
-    FILE *out = text && ferry_path_under(path, sizeof path, b->folder, "ferry.json") ? fopen(path, "w") : NULL;
+    FILE *out = text && ferry_path_under(path, sizeof path, folder, name) ? fopen(path, "w") : NULL;
     bool good = out && fputs(text, out) >= 0;
     good = out && fclose(out) == 0 && good;
     free(text);
-    return good ? FERRY_OK
-                : ferry_fault_set(b->work->fault, FERRY_ERR_STORAGE_WRITE, b->folder, "the cache cannot be written");
+    return good;
 }
 
 // A build's folder is named after the build: what a channel pointed at before lies elsewhere.
@@ -300,8 +298,8 @@ static int take_description(struct build *b, const char *server, const cJSON *js
         status = unfit(b, "the depot's answer has no files");
     if (status >= 0)
         status = fetch_wanted(b);
-    if (status >= 0 && cJSON_GetArraySize(places) > 0)
-        status = save_json(b, own);
+    if (status >= 0 && cJSON_GetArraySize(places) > 0 && !save_json(b->folder, "ferry.json", own))
+        status = ferry_fault_set(b->work->fault, FERRY_ERR_STORAGE_WRITE, b->folder, "the cache cannot be written");
     cJSON_Delete(own);
     return status;
 }
@@ -317,29 +315,12 @@ static bool kept_folder(struct build *b, char key[17], char out[FERRY_CARGO_PATH
     return download_key(b->work, text, key) >= 0 && ferry_path_under(out, FERRY_CARGO_PATH, b->work->cfg->folder, key);
 }
 
-// Under another name until all that it describes is there. Not to be able to keep it is no failure.
-static void note_answer(struct build *b, const char *text, size_t len)
+// Once all that it describes is there. Not to be able to keep it is no failure; one that was torn is no JSON.
+static void keep_answer(struct build *b, const cJSON *json)
 {
-    char key[17], folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH];
-    if (!kept_folder(b, key, folder) || (mkdir(folder, 0777) != 0 && errno != EEXIST) ||
-        !ferry_path_under(path, sizeof path, folder, ANSWER_NEW))
-        return;
-    FILE *out = fopen(path, "wb");
-    bool good = out && fwrite(text, 1, len, out) == len;
-    good = out && fclose(out) == 0 && good;
-    if (!good)
-        remove(path);
-}
-
-static void keep_answer(struct build *b)
-{
-    char key[17], folder[FERRY_CARGO_PATH], path[FERRY_CARGO_PATH], fresh[FERRY_CARGO_PATH];
-    if (!kept_folder(b, key, folder) || !ferry_path_under(path, sizeof path, folder, ANSWER) ||
-        !ferry_path_under(fresh, sizeof fresh, folder, ANSWER_NEW))
-        return;
-    if (rename(fresh, path) != 0 && remove(path) == 0) // FAT does not rename over a file
-        (void)rename(fresh, path);
-    download_cache_touch(b->work, key);
+    char key[17], folder[FERRY_CARGO_PATH];
+    if (kept_folder(b, key, folder) && (mkdir(folder, 0777) == 0 || errno == EEXIST) && save_json(folder, ANSWER, json))
+        download_cache_touch(b->work, key);
 }
 
 static int read_kept(struct build *b, char *text, size_t cap, size_t *len)
@@ -427,13 +408,11 @@ static int fetch_depot(struct build *b)
         status = ferry_json_parse(text, len, "the depot's answer", &json, b->work->fault);
     else if (status > 0)
         status = explain_depot(b, status, text, len);
-    if (status >= 0 && !b->work->cfg->offline)
-        note_answer(b, text, len);
     free(text);
     if (status >= 0)
         status = take_description(b, server, json);
     if (status >= 0 && !b->work->cfg->offline)
-        keep_answer(b);
+        keep_answer(b, json);
     cJSON_Delete(json);
     return status;
 }
