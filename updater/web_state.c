@@ -6,6 +6,7 @@
 
 #include "ferry/base/status.h"
 #include "updater/json.h"
+#include "updater/mac.h"
 #include "updater/path.h"
 #include "updater/web_work.h"
 
@@ -152,8 +153,7 @@ static void take_target(struct ferry_web_port *port, const struct ferry_job *job
     port->who.flash_size = target->flash_size;
     char mac[sizeof port->who.mac] = "";
     if (target->mac_known)
-        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", target->mac[0], target->mac[1], target->mac[2],
-                 target->mac[3], target->mac[4], target->mac[5]);
+        ferry_mac_text(target->mac, mac);
     if (strcmp(mac, port->who.mac) != 0) // another one: nothing is known of its firmware
         forget_running(port);
     memcpy(port->who.mac, mac, sizeof mac);

@@ -8,6 +8,7 @@
 
 #include "ferry/base/status.h"
 #include "ports/posix/number.h"
+#include "updater/mac.h"
 
 #define BLOCK_MAX 24 // ports drawn at most; the rest is counted
 #define REDRAW_MS 100
@@ -94,11 +95,11 @@ static void note(struct cmd_updater_screen *self, unsigned port, const char *tex
     }
 }
 
-static void mac_text(const uint8_t *mac, bool known, char *out, size_t cap)
+static void mac_text(const uint8_t *mac, bool known, char out[FERRY_MAC_TEXT])
 {
     out[0] = 0;
     if (known)
-        snprintf(out, cap, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+        ferry_mac_text(mac, out);
 }
 
 static void target_json(struct cmd_updater_screen *self, unsigned port, const struct ferry_target *target,
@@ -126,7 +127,7 @@ static void tell_target(struct cmd_updater_screen *self, unsigned port, const st
 {
     char mac[24] = "", who[64] = "a receiver", runs[100] = "";
     if (target) {
-        mac_text(target->mac, target->mac_known, mac, sizeof mac);
+        mac_text(target->mac, target->mac_known, mac);
         snprintf(who, sizeof who, "%s v%u.%u", target->chip->label, target->revision / 100u, target->revision % 100u);
     }
     if (info && info->project[0])
@@ -401,7 +402,7 @@ static void result_json(struct cmd_updater_screen *self, unsigned port, const st
 {
     char mac[24];
     cJSON *object = port_object(self, port);
-    mac_text(o->mac, o->mac_known, mac, sizeof mac);
+    mac_text(o->mac, o->mac_known, mac);
     cJSON_AddBoolToObject(object, "ok", o->fault.status >= 0);
     cJSON_AddStringToObject(object, "result", o->fault.status < 0 ? "failed" : outcome_word(o));
     cJSON_AddStringToObject(object, "route", ferry_job_route_name(o->route));
@@ -496,7 +497,7 @@ static void summary_row(struct cmd_updater_screen *self, const struct ferry_upda
     const struct ferry_updater_outcome *o = &port->last;
     const struct cmd_updater_screen_port *p = &self->ports[port->index];
     char mac[24], written[16] = "", skipped[16] = "", seconds[16] = "";
-    mac_text(o->mac, o->mac_known, mac, sizeof mac);
+    mac_text(o->mac, o->mac_known, mac);
     if (p->word[0]) {
         cli_display_line(&self->display, "  %-24s %-10s %-17s %s", short_name(self->names[port->index]), p->chip,
                          p->mac, p->word);

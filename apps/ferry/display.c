@@ -10,6 +10,7 @@
 #include "ferry/base/status.h"
 #include "ferry/codec/rom.h"
 #include "ports/posix/number.h"
+#include "updater/mac.h"
 
 #define RED "\033[1;31m"
 #define YELLOW "\033[33m"
@@ -197,9 +198,8 @@ static void print_security(struct cli_display *self, const struct ferry_target *
 
 void cli_display_target(struct cli_display *self, const struct ferry_target *t, const char *port)
 {
-    char mac[24], xtal[24] = "", size[16];
-    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", t->mac[0], t->mac[1], t->mac[2], t->mac[3], t->mac[4],
-             t->mac[5]);
+    char mac[FERRY_MAC_TEXT], xtal[24] = "", size[16];
+    ferry_mac_text(t->mac, mac);
     target_json(self, t, mac, port);
     if (t->xtal_mhz)
         snprintf(xtal, sizeof xtal, ", %u MHz crystal", t->xtal_mhz);

@@ -6,6 +6,7 @@
 #include "ferry/chip/chip.h"
 #include "ports/posix/number.h"
 #include "updater/link_route.h"
+#include "updater/mac.h"
 
 static const char *boot_state(const struct ferry_target_info *t)
 {
@@ -84,9 +85,8 @@ void cli_display_receiver(struct cli_display *self, const struct ferry_target_in
                           uint32_t baud)
 {
     const struct ferry_chip *chip = chip_of(info);
-    const uint8_t *m = info->mac;
-    char mac[24], revision[16];
-    snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    char mac[FERRY_MAC_TEXT], revision[16];
+    ferry_mac_text(info->mac, mac);
     receiver_json(self, info, mac, port, baud);
     revision_text(revision, sizeof revision, info);
     if (chip)

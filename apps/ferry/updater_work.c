@@ -10,6 +10,7 @@
 #include "ferry/base/status.h"
 #include "ferry/base/time.h"
 #include "ferry/chip/chip.h"
+#include "updater/mac.h"
 
 enum {
     LEASE_S = 60,
@@ -52,17 +53,11 @@ static bool is_due_to_look(const struct updater_work *self, const struct work_sl
            ferry_time_reached(now, slot->look_ms);
 }
 
-static void mac_text(const uint8_t *mac, char out[FERRY_DEPOT_CLIENT_MAC])
-{
-    snprintf(out, FERRY_DEPOT_CLIENT_MAC, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-             mac[5]);
-}
-
 // A target without a MAC gets those jobs that name none: nobody has this one.
 static void outcome_mac(const struct ferry_updater_outcome *outcome, char out[FERRY_DEPOT_CLIENT_MAC])
 {
     static const uint8_t nobody[6];
-    mac_text(outcome->mac_known ? outcome->mac : nobody, out);
+    ferry_mac_text(outcome->mac_known ? outcome->mac : nobody, out);
 }
 
 static void greet(struct updater_work *self, struct work_slot *slot)
@@ -329,7 +324,7 @@ static void ended(struct work_slot *slot, const struct ferry_updater_outcome *ou
     r->done = outcome->fault.status >= 0 ? result->bytes_total : r->done;
     r->size = result->bytes_total;
     if (outcome->mac_known)
-        mac_text(outcome->mac, r->mac);
+        ferry_mac_text(outcome->mac, r->mac);
     if (outcome->running.state == FERRY_RUNNING_KNOWN) { // the link says it after the restart
         snprintf(r->project, sizeof r->project, "%s", outcome->running.project);
         snprintf(r->version, sizeof r->version, "%s", outcome->running.version);
@@ -393,7 +388,7 @@ int updater_work_choose(struct updater_work *self, unsigned port, const struct f
     work_lock(self);
     int status = slot->phase == WORK_RUNNING;
     if (status && target && target->mac_known) {
-        mac_text(target->mac, mac);
+        ferry_mac_text(target->mac, mac);
         slot->swapped = strcmp(mac, slot->mac) != 0;
     }
     if (status && slot->swapped)

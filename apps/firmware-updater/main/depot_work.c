@@ -16,6 +16,7 @@
 #include "kept.h"
 #include "network.h"
 #include "tell.h"
+#include "updater/mac.h"
 
 #define LOOK_MS 3000   // between looks at a port where nobody answers, or where a target is done
 #define CLAIM_MS 5000  // between questions for a job
@@ -124,8 +125,7 @@ static void take_device(struct worker *w, const struct ferry_updater_outcome *o)
     const struct ferry_chip *chip = ferry_chip_by_name(o->chip);
     memset(d, 0, sizeof *d);
     snprintf(d->chip, sizeof d->chip, "%.15s", chip ? chip->name : o->chip);
-    snprintf(d->mac, sizeof d->mac, "%02x:%02x:%02x:%02x:%02x:%02x", o->mac[0], o->mac[1], o->mac[2], o->mac[3],
-             o->mac[4], o->mac[5]);
+    ferry_mac_text(o->mac, d->mac);
     snprintf(d->default_project, sizeof d->default_project, "%s", ferry_settings_text(s, "depot.project"));
     snprintf(d->default_channel, sizeof d->default_channel, "%s", ferry_settings_text(s, "depot.channel"));
     if (o->running.state != FERRY_RUNNING_KNOWN)
@@ -430,8 +430,7 @@ int depot_work_choose(unsigned port, const struct ferry_target *target, struct f
     if (w->phase != RUNNING)
         return FERRY_ERR_BUSY;
     if (target && target->mac_known)
-        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", target->mac[0], target->mac[1], target->mac[2],
-                 target->mac[3], target->mac[4], target->mac[5]);
+        ferry_mac_text(target->mac, mac);
     if (mac[0] && strcmp(mac, w->device.mac) != 0)
         return ferry_fault_set(fault, FERRY_ERR_STATE, "", "another target (%s) than the firmware was fetched for (%s)",
                                mac, w->device.mac);

@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include "ferry/base/status.h"
+#include "updater/mac.h"
 
 #define STEP_PERCENT 10
 #define LOG_LINES 32
@@ -120,18 +121,12 @@ void tell_log(const char *path, unsigned lines)
 
 // ---- jobs ----
 
-static const char *mac_text(const uint8_t *mac, char out[18])
-{
-    snprintf(out, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-    return out;
-}
-
 void tell_target(const char *name, const struct ferry_target *target)
 {
     char mac[18];
     printf("%s: %s (revision v%u.%u)", name, target->chip->label, target->revision / 100u, target->revision % 100u);
     if (target->mac_known)
-        printf(", MAC %s", mac_text(target->mac, mac));
+        printf(", MAC %s", ferry_mac_text(target->mac, mac));
     if (target->flash_size)
         printf(", flash %" PRIu32 " MB", target->flash_size >> 20);
     if (target->baud)
