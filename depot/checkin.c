@@ -122,14 +122,3 @@ int ferry_depot_ask(struct ferry_depot *self, const struct ferry_depot_question 
         out->answer = runs(question->device, &out->build) ? FERRY_DEPOT_CURRENT : FERRY_DEPOT_UPDATE;
     return status;
 }
-
-int ferry_depot_checkin(struct ferry_depot *self, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
-                        struct ferry_depot_build *build)
-{
-    struct ferry_depot_verdict verdict;
-    int status = ferry_depot_ask(self, &(struct ferry_depot_question){.device = in}, &verdict);
-    *answer = verdict.answer;
-    if (build)
-        *build = verdict.build;
-    return status;
-}

@@ -232,9 +232,6 @@ struct ferry_depot_verdict {
 // "I am this device and run this: what should I run?"
 int ferry_depot_ask(struct ferry_depot *self, const struct ferry_depot_question *question,
                     struct ferry_depot_verdict *out);
-// Likewise, without defaults; build may be NULL.
-int ferry_depot_checkin(struct ferry_depot *self, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
-                        struct ferry_depot_build *build);
 int ferry_depot_device_get(struct ferry_depot *self, const char *mac, struct ferry_depot_device *out);
 struct ferry_depot_device_change {
     const char *name;     // NULL = keep
@@ -245,8 +242,6 @@ struct ferry_depot_device_change {
 };
 // FERRY_ERR_STORAGE_MISSING: it was never seen, and no chip is said.
 int ferry_depot_device_change(struct ferry_depot *self, const char *mac, const struct ferry_depot_device_change *to);
-// Name and channel alone.
-int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel);
 int ferry_depot_device_remove(struct ferry_depot *self, const char *mac);
 struct ferry_depot_device_filter {
     const char *project, *version, *chip, *channel; // NULL = any
@@ -256,8 +251,6 @@ struct ferry_depot_device_filter {
 // By MAC; how many.
 int ferry_depot_device_find(struct ferry_depot *self, const struct ferry_depot_device_filter *filter,
                             struct ferry_depot_device *out, size_t cap);
-// Likewise all above `after` (NULL = from the first).
-int ferry_depot_device_list(struct ferry_depot *self, const char *after, struct ferry_depot_device *out, size_t cap);
 
 // ---- jobs ----
 

@@ -154,11 +154,6 @@ int ferry_depot_device_find(struct ferry_depot *self, const struct ferry_depot_d
                 out, cap);
 }
 
-int ferry_depot_device_list(struct ferry_depot *self, const char *after, struct ferry_depot_device *out, size_t cap)
-{
-    return ferry_depot_device_find(self, &(struct ferry_depot_device_filter){.after = after}, out, cap);
-}
-
 // ---- changing ----
 
 struct change {
@@ -215,11 +210,6 @@ int ferry_depot_device_change(struct ferry_depot *self, const char *mac, const s
     if (status >= 0)
         status = ferry_depot_query_transaction(self, FERRY_DEPOT_ENGINE_WRITE, change, &c);
     return status == 0 ? no_device(self, mac) : status < 0 ? status : FERRY_OK;
-}
-
-int ferry_depot_device_set(struct ferry_depot *self, const char *mac, const char *name, const char *channel)
-{
-    return ferry_depot_device_change(self, mac, &(struct ferry_depot_device_change){.name = name, .channel = channel});
 }
 
 int ferry_depot_device_remove(struct ferry_depot *self, const char *mac)

@@ -168,7 +168,7 @@ static int copy_devices(struct copying *c)
     char after[FERRY_DEPOT_MAC] = "";
     int n = PAGE, status = FERRY_OK;
     while (status >= 0 && n == PAGE) {
-        n = ferry_depot_device_list(c->cli->depot, after, page, PAGE);
+        n = ferry_depot_device_find(c->cli->depot, &(struct ferry_depot_device_filter){.after = after}, page, PAGE);
         status = n < 0 ? from_fault(c) : FERRY_OK;
         for (int i = 0; i < n && status >= 0; i++)
             status = copy_device(c, &page[i]);

@@ -220,7 +220,7 @@ static uint32_t check_in(struct depot_rig *rig, uint32_t seed)
         seed = seed * 1664525u + 1013904223u;
         unsigned device = (seed >> 8) % DEVICES;
         snprintf(in.mac, sizeof in.mac, "24:0a:c4:00:%02x:%02x", device >> 8, device & 255u);
-        if (ferry_depot_checkin(depot, &in, &answer, &build) < 0 || answer != FERRY_DEPOT_UPDATE)
+        if (depot_rig_checkin(depot, &in, &answer, &build) < 0 || answer != FERRY_DEPOT_UPDATE)
             stop("a check-in went wrong");
     }
     ferry_depot_close(depot);

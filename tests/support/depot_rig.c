@@ -201,3 +201,19 @@ int64_t depot_rig_build(struct depot_rig *rig, const char *project, const char *
         fatal(ferry_depot_error(rig->depot)->what);
     return build.id;
 }
+
+int depot_rig_checkin(struct ferry_depot *depot, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
+                      struct ferry_depot_build *build)
+{
+    struct ferry_depot_verdict verdict;
+    int status = ferry_depot_ask(depot, &(struct ferry_depot_question){.device = in}, &verdict);
+    *answer = verdict.answer;
+    if (build)
+        *build = verdict.build;
+    return status;
+}
+
+int depot_rig_assign(struct ferry_depot *depot, const char *mac, const char *name, const char *channel)
+{
+    return ferry_depot_device_change(depot, mac, &(struct ferry_depot_device_change){.name = name, .channel = channel});
+}

@@ -45,6 +45,11 @@ struct ferry_depot_blob depot_rig_put(struct depot_rig *rig, uint32_t size, uint
 int64_t depot_rig_build(struct depot_rig *rig, const char *project, const char *version, const char *chip,
                         uint32_t size, uint32_t seed);
 
+// Short forms of ferry_depot_ask() without defaults (build may be NULL), and of ferry_depot_device_change().
+int depot_rig_checkin(struct ferry_depot *depot, const struct ferry_depot_device *in, enum ferry_depot_answer *answer,
+                      struct ferry_depot_build *build);
+int depot_rig_assign(struct ferry_depot *depot, const char *mac, const char *name, const char *channel);
+
 // The call on this depot must be well.
 #define DEPOT_GOOD(depot, call)                                                                                        \
     do {                                                                                                               \

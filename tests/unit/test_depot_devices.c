@@ -48,14 +48,13 @@ static void an_operators_channel_wins(void **state)
     DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", stable));
     DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "beta", beta));
     expect(ask(rig, "blink", "stable", 0, 0), "blink", "stable", stable);
-    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "beta"));
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, MAC_A, 0, "beta"));
     expect(ask(rig, "blink", "stable", 0, "stable"), "blink", "beta", beta);
     DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_A, &device));
     assert_true(device.assigned);
-    DEPOT_GOOD(rig->depot,
-               ferry_depot_device_set(rig->depot, MAC_A, "a name", 0)); // which says nothing about the channel
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, MAC_A, "a name", 0)); // which says nothing about the channel
     expect(ask(rig, "blink", "stable", 0, 0), "blink", "beta", beta);
-    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "")); // none: leave it alone
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, MAC_A, 0, "")); // none: leave it alone
     expect(ask(rig, "blink", "stable", 0, "beta"), "blink", "", 0);
     DEPOT_GOOD(rig->depot, ferry_depot_device_change(rig->depot, MAC_A,
                                                      &(struct ferry_depot_device_change){.release_channel = true}));
@@ -113,7 +112,7 @@ static void a_mac_as_people_write_it(void **state)
     int64_t id, build = depot_rig_build(rig, "blink", "1", "esp32", 100, 1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         snprintf(device.mac, sizeof device.mac, "%s", good[i]);
-        DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+        DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, 0));
         DEPOT_GOOD(rig->depot, ferry_depot_job_add(rig->depot, build, good[i], &id));
         DEPOT_GOOD(rig->depot, ferry_depot_job_get(rig->depot, id, &job));
         assert_string_equal(job.mac, MAC_A);
@@ -159,7 +158,7 @@ static void a_chip_as_its_own_library_says_it(void **state)
     enum ferry_depot_answer answer;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         snprintf(device.chip, sizeof device.chip, "%s", table[i].said);
-        int status = ferry_depot_checkin(rig->depot, &device, &answer, 0);
+        int status = depot_rig_checkin(rig->depot, &device, &answer, 0);
         if (status != (table[i].chip ? FERRY_OK : FERRY_ERR_UNKNOWN_CHIP))
             fail_msg("%s gave %s", table[i].said, ferry_status_name(status));
         if (status < 0)
@@ -179,7 +178,7 @@ static void which_devices_still_run_that(void **state)
         snprintf(device.mac, sizeof device.mac, "24:0a:c4:00:01:%02x", i);
         snprintf(device.version, sizeof device.version, "1.%u", i % 2);
         snprintf(device.channel, sizeof device.channel, "%s", i == 3 ? "beta" : "");
-        DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+        DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, 0));
         depot_rig_jump(rig, 1000000);
     }
     assert_int_equal(

@@ -24,28 +24,29 @@ static void check_in(void **state)
     int64_t id = depot_rig_build(rig, "blink", "1", "esp32", 1000, 1);
     DEPOT_GOOD(rig->depot, ferry_depot_build_get(rig->depot, id, &one));
     DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", id));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_NOTHING); // it follows no channel
     strcpy(device.channel, "stable");
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_UPDATE);
     assert_int_equal(build.id, id);
     device.channel[0] = 0; // it is remembered
     memcpy(device.running_sha256, one.app_sha256, 32);
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_CURRENT);
-    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, device.mac, "kitchen", 0));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
-    assert_int_equal(ferry_depot_device_list(rig->depot, 0, list, 4), 1);
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, device.mac, "kitchen", 0));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, 0));
+    assert_int_equal(ferry_depot_device_find(rig->depot, &(struct ferry_depot_device_filter){.after = 0}, list, 4), 1);
     assert_string_equal(list[0].name, "kitchen");
     assert_string_equal(list[0].channel, "stable");
     assert_true(list[0].first_seen_ms > 1600000000000 && list[0].last_seen_ms >= list[0].first_seen_ms);
-    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, device.mac, 0, ""));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, device.mac, 0, ""));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, 0));
     assert_int_equal(answer, FERRY_DEPOT_NOTHING);
-    assert_int_equal(ferry_depot_device_list(rig->depot, device.mac, list, 4), 0);
+    assert_int_equal(
+        ferry_depot_device_find(rig->depot, &(struct ferry_depot_device_filter){.after = device.mac}, list, 4), 0);
     strcpy(device.mac, "24:0A:C4:00:01:1");
-    assert_int_equal(ferry_depot_checkin(rig->depot, &device, &answer, 0), FERRY_ERR_ARG);
+    assert_int_equal(depot_rig_checkin(rig->depot, &device, &answer, 0), FERRY_ERR_ARG);
     strcpy(device.mac, "24:0a:c4:00:01:10");
     DEPOT_GOOD(rig->depot, ferry_depot_device_remove(rig->depot, device.mac));
     assert_int_equal(ferry_depot_device_get(rig->depot, device.mac, &list[0]), FERRY_ERR_STORAGE_MISSING);
@@ -330,8 +331,8 @@ static void done_says_what_runs(void **state)
     assert_string_equal(device.project, "blink");
     assert_string_equal(device.chip, "esp32");
     assert_memory_equal(device.running_sha256, build.app_sha256, 32);
-    DEPOT_GOOD(rig->depot, ferry_depot_device_set(rig->depot, MAC_A, 0, "stable"));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &device, &answer, 0));
+    DEPOT_GOOD(rig->depot, depot_rig_assign(rig->depot, MAC_A, 0, "stable"));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &device, &answer, 0));
     assert_int_equal(answer, FERRY_DEPOT_CURRENT);
     // A job for any device, whose report says the device and what it runs in words of its own.
     DEPOT_GOOD(rig->depot, ferry_depot_job_add(rig->depot, which, "", &id));
@@ -355,12 +356,12 @@ static void a_blank_chip_is_told_what_it_was(void **state)
     enum ferry_depot_answer answer;
     int64_t old = depot_rig_build(rig, "blink", "1", "esp32", 100, 1), id;
     DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", old));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_NOTHING); // nobody knows
     DEPOT_GOOD(rig->depot,
                ferry_depot_device_change(rig->depot, MAC_A,
                                          &(struct ferry_depot_device_change){.project = "blink", .channel = "stable"}));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_UPDATE);
     assert_int_equal(build.id, old);
     // Written down before it was ever seen: its chip has to be said.
@@ -372,7 +373,7 @@ static void a_blank_chip_is_told_what_it_was(void **state)
     DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
     assert_true(got.first_seen_ms == 0 && got.last_seen_ms == 0);
     strcpy(blank.mac, MAC_B);
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_UPDATE);
     DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
     assert_true(got.first_seen_ms > 0 && got.first_seen_ms == got.last_seen_ms);
@@ -380,13 +381,13 @@ static void a_blank_chip_is_told_what_it_was(void **state)
     // The channel moves on, and the answer with it; then the build goes.
     id = depot_rig_build(rig, "blink", "2", "esp32", 100, 2);
     DEPOT_GOOD(rig->depot, ferry_depot_channel_set(rig->depot, "stable", id));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     assert_string_equal(build.version, "2");
     DEPOT_GOOD(rig->depot, ferry_depot_build_remove(rig->depot, id, true));
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     assert_int_equal(answer, FERRY_DEPOT_NOTHING);
     strcpy(blank.project, "blank"); // what it says goes before
-    DEPOT_GOOD(rig->depot, ferry_depot_checkin(rig->depot, &blank, &answer, &build));
+    DEPOT_GOOD(rig->depot, depot_rig_checkin(rig->depot, &blank, &answer, &build));
     DEPOT_GOOD(rig->depot, ferry_depot_device_get(rig->depot, MAC_B, &got));
     assert_string_equal(got.project, "blank");
 }
